@@ -1,0 +1,93 @@
+"""Door of the predictions: one float32 logit per record (or exam) and class."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from codeii.artifacts.atomic import whole_file
+from codeii.artifacts.manifest import Manifest, read_manifest, write_manifest
+from codeii.schema.labels import classes_hash
+
+RECORDS, EXAMS = "records.parquet", "exams.parquet"
+RECORD_COLUMNS = ("record_id", "exam_id", "split")
+EXAM_COLUMNS = ("exam_id", "split")
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """Logits of one run on its validation and test splits, by record and by exam."""
+
+    manifest: Manifest
+    records: pd.DataFrame
+    exams: pd.DataFrame
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in the checkpoint's order."""
+        return tuple(self.records.columns[len(RECORD_COLUMNS) :])
+
+    def exam_logits(self, split: str) -> pd.DataFrame:
+        """Logits of one split, indexed by exam_id, one float32 column per class."""
+        rows = self.exams[self.exams["split"] == split]
+        return rows.set_index("exam_id")[list(self.classes)]
+
+
+def write_predictions(
+    folder: Path,
+    records: pd.DataFrame,
+    exams: pd.DataFrame,
+    *,
+    settings: Mapping[str, Any],
+    code: str,
+    inputs: Iterable[Path],
+    facts: Mapping[str, Any],
+    synthetic: bool,
+) -> Path:
+    """Write logits by record (`RECORD_COLUMNS`, then classes) and by exam. Returns the manifest's path."""
+    classes = list(records.columns[len(RECORD_COLUMNS) :])
+    _check(records, exams, classes)
+    for name, table in ((RECORDS, records), (EXAMS, exams)):
+        with whole_file(folder / name) as temporary:
+            table.to_parquet(temporary, index=False)
+    made = {"classes_hash": classes_hash(classes), "records": len(records), "exams": len(exams)}
+    return write_manifest(
+        folder,
+        "predictions",
+        files=[RECORDS, EXAMS],
+        settings=settings,
+        code=code,
+        inputs=inputs,
+        facts={**facts, **made},
+        synthetic=synthetic,
+    )
+
+
+def read_predictions(manifest_path: Path) -> Predictions:
+    """Verify and read the predictions of a run."""
+    manifest = read_manifest(manifest_path, "predictions")
+    records = pd.read_parquet(manifest_path.parent / RECORDS)
+    exams = pd.read_parquet(manifest_path.parent / EXAMS)
+    predictions = Predictions(manifest, records, exams)
+    _check(records, exams, list(predictions.classes))
+    if classes_hash(predictions.classes) != manifest.facts["classes_hash"]:
+        raise ValueError(f"{manifest_path.parent}: class columns are not in the checkpoint's order")
+    return predictions
+
+
+def _check(records: pd.DataFrame, exams: pd.DataFrame, classes: list[str]) -> None:
+    if tuple(records.columns) != (*RECORD_COLUMNS, *classes) or tuple(exams.columns) != (*EXAM_COLUMNS, *classes):
+        raise ValueError("prediction columns are not the ids followed by the same classes in both tables")
+    if records["record_id"].duplicated().any() or exams["exam_id"].duplicated().any():
+        raise ValueError("a record_id or exam_id occurs twice in the predictions")
+    if set(records["exam_id"]) != set(exams["exam_id"]):
+        raise ValueError("predictions by record and by exam name different exams")
+    for table in (records, exams):
+        logits = table[classes]
+        if not (logits.dtypes == np.float32).all():
+            raise ValueError("logits are not float32")
+        if not np.isfinite(logits.to_numpy()).all():
+            raise ValueError("a logit is not finite")

@@ -1,0 +1,67 @@
+"""Door of the raw data: the files of a source as published, listed with their hashes, never written again.
+
+`SHA256SUMS` is in the format of sha256sum(1). The files lie beside it, or, for a local copy, in the folder
+that the manifest names.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from codeii.artifacts.atomic import write_text
+from codeii.artifacts.manifest import IntegrityError, Manifest, read_manifest, sha256_of, write_manifest
+
+SUMS = "SHA256SUMS"
+
+
+def write_raw_archive(
+    folder: Path,
+    root: Path,
+    files: Iterable[Path],
+    *,
+    source: str,
+    origin: str,
+    settings: Mapping[str, Any],
+    code: str,
+) -> Path:
+    """List `files` (below `root`) with their hashes in `folder`, and write the manifest.
+
+    root : where the files lie; equal to `folder` unless the source is a local copy that is not to be duplicated.
+    """
+    listed = sorted(path.relative_to(root).as_posix() for path in files)
+    if not listed:
+        raise ValueError(f"{source}: no file found below {root}")
+    write_text(folder / SUMS, "".join(f"{sha256_of(root / name)}  {name}\n" for name in listed))
+    facts = {
+        "source": source,
+        "origin": origin,
+        "root": "." if root == folder else str(root.resolve()),
+        "files": len(listed),
+        "bytes": sum((root / name).stat().st_size for name in listed),
+    }
+    synthetic = origin == "synthetic"
+    return write_manifest(
+        folder, "raw", files=[SUMS], settings=settings, code=code, inputs=[], facts=facts, synthetic=synthetic
+    )
+
+
+def read_raw_archive(manifest_path: Path) -> tuple[Path, Manifest]:
+    """Verify every listed file and return the folder they lie in, with the manifest."""
+    manifest = read_manifest(manifest_path, "raw")
+    root = manifest_path.parent / manifest.facts["root"]
+    for name, digest in listed_files(manifest_path.parent / SUMS):
+        path = root / name
+        if not path.is_file():
+            raise IntegrityError(f"{path}: listed in {SUMS} but absent")
+        if sha256_of(path) != digest:
+            raise IntegrityError(f"{path}: content changed since it was listed in {manifest_path.parent / SUMS}")
+    return root, manifest
+
+
+def listed_files(sums: Path) -> list[tuple[str, str]]:
+    """(name, sha256) of each line of a SHA256SUMS file."""
+    pairs = []
+    for line in sums.read_text(encoding="utf-8").splitlines():
+        digest, _, name = line.partition("  ")
+        pairs.append((name, digest))
+    return pairs

@@ -1,0 +1,109 @@
+"""Door of the scores: one row per number, with its interval and what it was counted on."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from codeii.artifacts.atomic import whole_file
+from codeii.artifacts.manifest import Manifest, read_manifest, write_manifest
+
+SCORES, COMPARISONS = "scores.csv", "comparisons.csv"
+SCORE_COLUMNS = (
+    "experiment",
+    "model",
+    "start",
+    "fraction",
+    "seed",  # a number, or "mean" over the seeds
+    "split",
+    "metric",
+    "class",  # a class, "macro", or "macro_frequent" (classes with enough test positives)
+    "value",
+    "low",
+    "high",
+    "n_exams",
+    "n_positives",
+    "n_classes",
+)
+# start minus the experiment's first start, on the same exams and resamples, seeds averaged
+COMPARISON_COLUMNS = (
+    "experiment",
+    "model",
+    "start",
+    "versus",
+    "fraction",
+    "metric",
+    "class",
+    "difference",
+    "low",
+    "high",
+    "n_exams",
+    "n_seeds",
+)
+BOUNDED = ("auroc", "auprc", "f1", "fmax")
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """All scores of one experiment and model, and the paired differences between its starts."""
+
+    manifest: Manifest
+    scores: pd.DataFrame
+    comparisons: pd.DataFrame
+
+
+def write_scores(
+    folder: Path,
+    scores: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    *,
+    settings: Mapping[str, Any],
+    code: str,
+    inputs: Iterable[Path],
+    facts: Mapping[str, Any],
+    synthetic: bool,
+) -> Path:
+    """Write scores and comparisons as CSV with full precision. Returns the manifest's path."""
+    _check(scores, comparisons)
+    for name, table in ((SCORES, scores), (COMPARISONS, comparisons)):
+        with whole_file(folder / name) as temporary:
+            table.to_csv(temporary, index=False, lineterminator="\n")
+    return write_manifest(
+        folder,
+        "scores",
+        files=[SCORES, COMPARISONS],
+        settings=settings,
+        code=code,
+        inputs=inputs,
+        facts=facts,
+        synthetic=synthetic,
+    )
+
+
+def read_scores(manifest_path: Path) -> Scores:
+    """Verify and read the scores of one experiment and model."""
+    manifest = read_manifest(manifest_path, "scores")
+    text = {"seed": str, "class": str}
+    scores = pd.read_csv(manifest_path.parent / SCORES, dtype=text, keep_default_na=False, na_values=[""])
+    comparisons = pd.read_csv(
+        manifest_path.parent / COMPARISONS, dtype={"class": str}, keep_default_na=False, na_values=[""]
+    )
+    _check(scores, comparisons)
+    return Scores(manifest, scores, comparisons)
+
+
+def _check(scores: pd.DataFrame, comparisons: pd.DataFrame) -> None:
+    if tuple(scores.columns) != SCORE_COLUMNS:
+        raise ValueError(f"scores have columns {list(scores.columns)}, expected {list(SCORE_COLUMNS)}")
+    if tuple(comparisons.columns) != COMPARISON_COLUMNS:
+        raise ValueError(f"comparisons have columns {list(comparisons.columns)}, expected {list(COMPARISON_COLUMNS)}")
+    bounded = scores[scores["metric"].isin(BOUNDED)]
+    values = bounded[["value", "low", "high"]].to_numpy(np.float64)
+    if ((values < 0) | (values > 1)).any():
+        raise ValueError("a score lies outside [0, 1]")
+    undefined = scores["value"].isna() & (scores["n_positives"] > 0) & (scores["n_positives"] < scores["n_exams"])
+    if (undefined & scores["metric"].isin(BOUNDED) & (scores["class"] != "macro_frequent")).any():
+        raise ValueError("a score is undefined although its class has positives and negatives")

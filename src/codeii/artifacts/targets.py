@@ -1,0 +1,102 @@
+"""Door of the targets: who belongs to which split, and the 0/1 truth of every class."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from codeii.artifacts.atomic import whole_file
+from codeii.artifacts.manifest import Manifest, read_manifest, write_manifest
+from codeii.schema.labels import classes_hash
+from codeii.schema.splits import SPLITS
+
+TARGETS = "targets.parquet"
+ID_COLUMNS = ("record_id", "exam_id", "patient_id", "split", "age_years", "sex")
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Rows of one task: `table` has the id columns, then one 0/1 column per class in label-set order."""
+
+    manifest: Manifest
+    table: pd.DataFrame
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in label-set order."""
+        return tuple(self.table.columns[len(ID_COLUMNS) :])
+
+    def of(self, split: str) -> pd.DataFrame:
+        """Rows of one split, in the store's order."""
+        return self.table[self.table["split"] == split]
+
+    def matrix(self, split: str) -> np.ndarray:
+        """(record, class) uint8 of one split."""
+        return self.of(split)[list(self.classes)].to_numpy(np.uint8)
+
+
+def write_targets(
+    folder: Path,
+    ids: pd.DataFrame,
+    matrix: np.ndarray,
+    classes: Iterable[str],
+    *,
+    settings: Mapping[str, Any],
+    code: str,
+    inputs: Iterable[Path],
+    facts: Mapping[str, Any],
+    synthetic: bool,
+) -> Path:
+    """Write the targets of a task with positives per class and split in the manifest. Returns its path.
+
+    ids : one row per record with `ID_COLUMNS`; matrix : (record, class) 0/1.
+    """
+    names = list(classes)
+    columns = pd.DataFrame(matrix.astype(np.uint8), columns=names, index=ids.index)
+    table = pd.concat([ids[list(ID_COLUMNS)], columns], axis=1)
+    _check(table)
+    positives = {split: table[table["split"] == split][names].sum().astype(int).to_dict() for split in SPLITS}
+    counted = {split: int((table["split"] == split).sum()) for split in SPLITS}
+    made = {"classes": names, "classes_hash": classes_hash(names), "positives": positives, "records": counted}
+    with whole_file(folder / TARGETS) as temporary:
+        table.to_parquet(temporary, index=False)
+    return write_manifest(
+        folder,
+        "targets",
+        files=[TARGETS],
+        settings=settings,
+        code=code,
+        inputs=inputs,
+        facts={**facts, **made},
+        synthetic=synthetic,
+    )
+
+
+def read_targets(manifest_path: Path) -> Targets:
+    """Verify and read the targets of a task."""
+    manifest = read_manifest(manifest_path, "targets")
+    table = pd.read_parquet(manifest_path.parent / TARGETS)
+    _check(table)
+    targets = Targets(manifest, table)
+    if classes_hash(targets.classes) != manifest.facts["classes_hash"]:
+        raise ValueError(f"{manifest_path.parent}: class columns differ from the manifest's label set")
+    return targets
+
+
+def _check(table: pd.DataFrame) -> None:
+    if tuple(table.columns[: len(ID_COLUMNS)]) != ID_COLUMNS:
+        raise ValueError(f"targets have columns {list(table.columns[: len(ID_COLUMNS)])}, expected {list(ID_COLUMNS)}")
+    if table["record_id"].duplicated().any():
+        raise ValueError(f"record_id {table['record_id'][table['record_id'].duplicated()].iat[0]!r} occurs twice")
+    odd = set(table["split"]) - set(SPLITS)
+    if odd:
+        raise ValueError(f"split {sorted(odd)} is not one of {SPLITS}")
+    splits_of = table.groupby("patient_id")["split"].nunique()
+    if (splits_of > 1).any():
+        raise ValueError(f"patient {splits_of.index[splits_of > 1][0]!r} is in more than one split")
+    values = table.iloc[:, len(ID_COLUMNS) :].to_numpy()
+    if not np.isin(values, (0, 1)).all():
+        raise ValueError("targets hold values other than 0 and 1")

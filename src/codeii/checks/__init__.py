@@ -1,0 +1,1 @@
+"""Room: verify what was made, and plan what is to be made."""

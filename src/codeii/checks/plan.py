@@ -1,0 +1,142 @@
+"""Show what a study will do before it starts: jobs, sizes and time by stage."""
+
+import csv
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from codeii.artifacts.manifest import IntegrityError, load_manifest
+from codeii.schema.leads import LEAD_SETS
+from codeii.schema.params import Params
+from codeii.workflow.jobs import Job, all_jobs
+from codeii.workflow.plugins import PACKAGE
+
+BENCHMARKS = Path("logs/benchmarks")  # written by the rules: seconds and memory of each job that ran here
+SHIPPED = PACKAGE / "checks" / "seconds_of_the_built_in_study.csv"
+STAGES = {
+    "synthesise": "raw data",
+    "fetch": "raw data",
+    "records": "records",
+    "tensors": "tensors",
+    "targets": "targets",
+    "train": "training",
+    "predict": "prediction",
+    "evaluate": "evaluation",
+    "submit": "submission",
+    "track": "tracking",
+    "table": "report",
+    "figure": "report",
+    "report": "report",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Jobs of one stage: how many, how many to run, bytes to write, seconds of one core (None where unknown)."""
+
+    name: str
+    jobs: int
+    to_run: int
+    megabytes: float | None
+    seconds: float | None
+
+
+def plan(params: Params) -> list[Stage]:
+    """The study by stage. A job is to run when its artefact is absent, or made by other settings, code or inputs."""
+    jobs = all_jobs(params)
+    stale = _stale(jobs)
+    known = _known_seconds()
+    stages = []
+    for name in dict.fromkeys(STAGES.values()):
+        mine = [job for job in jobs if STAGES[job.rule] == name]
+        waiting = [job for job in mine if job.manifest in stale]
+        if mine:
+            sizes = [_megabytes(job, params) for job in waiting]
+            size = None if None in sizes else sum(size for size in sizes if size is not None)
+            times = [_seconds(job, known) for job in waiting]
+            seconds = None if None in times else sum(time for time in times if time is not None)
+            stages.append(Stage(name, len(mine), len(waiting), size, seconds))
+    return stages
+
+
+def as_text(stages: list[Stage], cores: int) -> str:
+    """The plan as a table for the terminal, with the wall time on `cores` cores."""
+    lines = [f"{'stage':<12} {'jobs':>5} {'to run':>7} {'writes':>10} {'core time':>10}"]
+    for stage in stages:
+        size, time = _size(stage.megabytes), _time(stage.seconds)
+        lines.append(f"{stage.name:<12} {stage.jobs:>5} {stage.to_run:>7} {size:>10} {time:>10}")
+    total = sum(stage.to_run for stage in stages)
+    times = [stage.seconds for stage in stages]
+    wall = None if None in times else sum(time for time in times if time is not None) / cores
+    if total == 0:
+        return "\n".join([*lines, "Nothing to be done."])
+    return "\n".join([*lines, f"{total} jobs to run, about {_time(wall)} on {cores} cores"])
+
+
+def _stale(jobs: list[Job]) -> set[str]:
+    """Manifests of the jobs that are not current, those downstream of them included."""
+    stale: set[str] = set()
+    for job in jobs:
+        if any(path in stale for role in job.inputs.values() for path in role) or not _current(job):
+            stale.add(job.manifest)
+    return stale
+
+
+def _current(job: Job) -> bool:
+    try:
+        manifest = load_manifest(Path(job.manifest), job.kind)
+    except IntegrityError:
+        return False
+    return manifest.code == job.code and manifest.settings == json.loads(json.dumps(job.settings))
+
+
+def _known_seconds() -> Mapping[str, list[float]]:
+    """Seconds by job (this tree's benchmark files) and by rule (also the shipped measurement)."""
+    known: dict[str, list[float]] = {}
+    with SHIPPED.open(newline="", encoding="utf-8") as file:
+        shipped = {row["rule"]: float(row["seconds_of_a_job"]) for row in csv.DictReader(file)}
+    for path in sorted(BENCHMARKS.rglob("*.tsv")):
+        with path.open(newline="", encoding="utf-8") as file:
+            seconds = [float(row["s"]) for row in csv.DictReader(file, delimiter="\t")]
+        known[path.relative_to(BENCHMARKS).with_suffix("").as_posix()] = seconds
+        known.setdefault(path.relative_to(BENCHMARKS).parts[0], []).extend(seconds)
+    for rule, seconds_of_a_job in shipped.items():
+        known.setdefault(rule, [seconds_of_a_job])
+    return known
+
+
+def benchmark_name(job: Job) -> str:
+    """Where the rules write a job's benchmark, without folder and suffix."""
+    tail = "/".join(job.wildcards.values()) or "all"
+    return f"{job.rule}/{tail}"
+
+
+def _seconds(job: Job, known: Mapping[str, list[float]]) -> float | None:
+    found = known.get(benchmark_name(job)) or known.get(job.rule)
+    return sum(found) / len(found) if found else None
+
+
+def _megabytes(job: Job, params: Params) -> float | None:
+    """Bytes a stage writes, where they follow from the parameters: tensors of a twin; small things count as none."""
+    if job.rule not in ("synthesise", "records", "tensors"):
+        return 0.0
+    twin = params.sources[job.wildcards["source"]].twin
+    if twin is None:
+        return None
+    if job.rule == "tensors":
+        shape = params.preprocessing[job.wildcards["preprocessing"]]
+        return twin.records * len(LEAD_SETS[shape.leads]) * shape.samples * 2 / 1e6
+    return twin.records * 12 * 5000 * 2 / 1e6  # ten seconds at 500 Hz
+
+
+def _size(megabytes: float | None) -> str:
+    if megabytes is None:
+        return "?"
+    return f"{megabytes / 1000:.1f} GB" if megabytes >= 1000 else f"{megabytes:.0f} MB"
+
+
+def _time(seconds: float | None) -> str:
+    if seconds is None:
+        return "?"
+    return f"{seconds / 60:.1f} min" if seconds >= 90 else f"{seconds:.0f} s"

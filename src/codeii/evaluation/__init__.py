@@ -1,0 +1,1 @@
+"""Room: from logits and targets to scores."""

@@ -1,0 +1,120 @@
+"""Scores of the runs of one experiment and model: read predictions and targets, write scores and comparisons."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from codeii.artifacts.predictions import Predictions, read_predictions
+from codeii.artifacts.scores import COMPARISON_COLUMNS, SCORE_COLUMNS, write_scores
+from codeii.artifacts.targets import read_targets
+from codeii.evaluation.exams import check_classes, logits_of, truth_of
+from codeii.evaluation.judge import (
+    Bench,
+    facts_of,
+    judge_run,
+    mean_rows,
+    prepare_bench,
+    run_rows,
+    undefined_resamples,
+)
+from codeii.evaluation.paired import Arm, SeedMean, compare_starts
+from codeii.evaluation.rows import MACROS, Row
+from codeii.schema.params import Evaluation
+
+
+class RunName(BaseModel):
+    """What the manifest of a run's predictions says under `settings.run`."""
+
+    model_config = ConfigDict(frozen=True)
+    experiment: str
+    model: str
+    start: str
+    fraction: float
+    seed: int
+
+
+def evaluate(predictions: Sequence[Path], targets: Path, settings: Mapping[str, Any], code: str, folder: Path) -> None:
+    """Judge the runs of one experiment and write their scores.
+
+    Parameters
+    ----------
+    predictions : manifests, one per run
+    targets : manifest of the task
+    settings : `evaluation` (the block of params.yaml) and `reference_start`
+    code : fingerprint of the code
+    folder : where the scores go
+
+    Raises
+    ------
+    ValueError
+        A run is given twice, its exams or classes are not the task's, or a start has no reference to compare with.
+    """
+    task = read_targets(targets)
+    runs = _read_runs(predictions, task.classes)
+    wanted = Evaluation.model_validate(settings["evaluation"])
+    bench = prepare_bench(truth_of(task, "validation"), truth_of(task, "test"), task.classes, wanted)
+    scores: list[Row] = []
+    means: dict[Arm, SeedMean] = {}
+    undefined: dict[str, int] = {}
+    for arm, of_arm in _by_arm(runs).items():
+        rows, means[arm], undefined = _judge_arm(arm, of_arm, bench)
+        scores += rows
+    n_exams = bench.test_tally.n_exams
+    comparisons = compare_starts(means, settings["reference_start"], wanted.metrics, wanted.level, n_exams)
+    write_scores(
+        folder,
+        pd.DataFrame(scores, columns=list(SCORE_COLUMNS)),
+        pd.DataFrame(comparisons, columns=list(COMPARISON_COLUMNS)),
+        settings=settings,
+        code=code,
+        inputs=[*predictions, targets],
+        facts={**facts_of(bench), "runs": len(runs), "undefined_resamples": undefined},
+        synthetic=task.manifest.synthetic or any(run.manifest.synthetic for run in runs.values()),
+    )
+
+
+def _read_runs(paths: Sequence[Path], classes: Sequence[str]) -> dict[RunName, Predictions]:
+    runs: dict[RunName, Predictions] = {}
+    for path in paths:
+        run = read_predictions(path)
+        name = RunName.model_validate(run.manifest.settings["run"])
+        if name in runs:
+            raise ValueError(f"{path}: predictions of this run were already given: {name}")
+        check_classes(run.classes, classes)
+        runs[name] = run
+    return runs
+
+
+def _by_arm(runs: Mapping[RunName, Predictions]) -> dict[Arm, dict[int, Predictions]]:
+    """Runs that differ in nothing but the seed, by seed."""
+    arms: dict[Arm, dict[int, Predictions]] = {}
+    for name, run in runs.items():
+        arm = Arm(name.experiment, name.model, name.start, name.fraction)
+        arms.setdefault(arm, {})[name.seed] = run
+    return arms
+
+
+def _judge_arm(arm: Arm, runs: Mapping[int, Predictions], bench: Bench) -> tuple[list[Row], SeedMean, dict[str, int]]:
+    """Score rows of the runs and of their mean, the mean's macros, and the undefined resamples by class."""
+    of = (arm.experiment, arm.model, arm.start, arm.fraction)
+    rows: list[Row] = []
+    validations, points = [], []
+    undefined: dict[str, int] = {}
+    total = np.zeros((len(bench.metrics), len(bench.test_tally.names), len(bench.times)))
+    for seed, run in runs.items():
+        validation = logits_of(run, "validation", bench.validation.exam_ids)
+        one = judge_run(validation, logits_of(run, "test", bench.test.exam_ids), bench)
+        rows += run_rows((*of, str(seed)), one, bench)
+        total += one.replicates
+        validations.append(one.validation)
+        points.append(one.test)
+        undefined = undefined_resamples(one, bench)
+    total /= len(runs)
+    rows += mean_rows(of, validations, points, total, bench)
+    macros = slice(-len(MACROS), None)
+    mean = SeedMean(tuple(runs), np.mean(points, axis=0)[:, macros], total[:, macros].copy())
+    return rows, mean, undefined

@@ -1,0 +1,77 @@
+"""Scores of all classes of one run, as they are and under resamples of the patients."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from codeii.evaluation.metrics import Metric
+from codeii.evaluation.ranking import Ranked, curve_of, evaluable, rank, to_probability
+
+BLOCK = 64  # resamples counted at once: what one class needs then fits a processor's cache
+
+
+def rank_classes(logit: np.ndarray, target: np.ndarray, thresholds: np.ndarray) -> list[Ranked | None]:
+    """Each class sorted once; None for a class without a positive or without a negative.
+
+    logit : (exam, class) float32; target : (exam, class) bool; thresholds : (class,) probabilities.
+    """
+    probability = to_probability(logit)
+    return [
+        rank(logit[:, number], target[:, number], probability[:, number], thresholds[number]) if judged else None
+        for number, judged in enumerate(evaluable(target))
+    ]
+
+
+def score_classes(ranked: Sequence[Ranked | None], metrics: Sequence[Metric], times: np.ndarray) -> np.ndarray:
+    """Every metric of every class under some resamples.
+
+    times : (replicate, exam) int32, how many times each exam counts
+    ->  (metric, class, replicate) float64, NaN where a class has no positive or no negative in the resample.
+    """
+    values = np.full((len(metrics), len(ranked), len(times)), np.nan)
+    drawn = times.sum(axis=1)
+    for number, one in enumerate(ranked):
+        if one is None:
+            continue
+        hits = np.take(times, one.hits, axis=1).sum(axis=1)
+        defined = np.flatnonzero((hits > 0) & (hits < drawn))
+        if len(defined) == 0:
+            continue
+        curve = curve_of(one, times if len(defined) == len(times) else times[defined])
+        for row, metric in enumerate(metrics):
+            values[row, number, defined] = metric(curve)
+    return values
+
+
+def score_point(ranked: Sequence[Ranked | None], metrics: Sequence[Metric], exams: int) -> np.ndarray:
+    """(metric, class) scores of the exams as they are, NaN where a class cannot be judged."""
+    point: np.ndarray = score_classes(ranked, metrics, np.ones((1, exams), np.int32))[:, :, 0]
+    return point
+
+
+def score_replicates(
+    ranked: Sequence[Ranked | None], metrics: Sequence[Metric], times: np.ndarray, patient: np.ndarray
+) -> np.ndarray:
+    """(metric, class, replicate) scores under resamples of the patients, in blocks of bounded memory.
+
+    times : (replicate, patient) how many times each patient counts; patient : (exam,) number of each exam's patient.
+    """
+    values = np.empty((len(metrics), len(ranked), len(times)))
+    for start in range(0, len(times), BLOCK):
+        of_exam = np.take(times[start : start + BLOCK].astype(np.int32), patient, axis=1)
+        values[:, :, start : start + BLOCK] = score_classes(ranked, metrics, of_exam)
+    return values
+
+
+def macro(values: np.ndarray, members: np.ndarray) -> np.ndarray:
+    """Unweighted mean over the member classes that are defined.
+
+    values : (metric, class) or (metric, class, replicate), NaN where undefined; members : (class,) bool
+    ->  (metric,) or (metric, replicate), NaN only where no member is defined.
+    """
+    chosen = values[:, members]
+    defined = ~np.isnan(chosen)
+    count = defined.sum(axis=1)
+    total = np.where(defined, chosen, 0.0).sum(axis=1)
+    mean: np.ndarray = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return mean

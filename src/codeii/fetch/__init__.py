@@ -1,0 +1,1 @@
+"""Room: take a published source into the study."""

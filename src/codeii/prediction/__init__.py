@@ -1,0 +1,1 @@
+"""Room: from a checkpoint to logits."""

@@ -1,0 +1,93 @@
+"""Writes the predictions file for a test set whose labels are withheld (CODE-II-test)."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field
+
+from codeii.artifacts.atomic import whole_file
+from codeii.artifacts.checkpoint import Checkpoint, read_checkpoint
+from codeii.artifacts.manifest import write_manifest
+from codeii.artifacts.tensor_store import TensorStore, read_tensor_store
+from codeii.prediction.aggregate import exam_means, probabilities
+from codeii.schema.labels import classes_hash
+
+PREDICTIONS = "predictions.csv"
+
+
+class SubmitSettings(BaseModel):
+    """What the command line says about one submission."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    source: str
+    experiment: str
+    model: str
+    threads: int = Field(1, gt=0)
+    batch_size: int = Field(256, gt=0)
+
+
+def submit(checkpoints: Sequence[Path], tensors: Path, settings: Mapping[str, Any], code: str, folder: Path) -> None:
+    """Write `predictions.csv`: exam_id, then one float32 probability per class, sorted by exam_id.
+
+    A probability is the mean over the checkpoints of the sigmoid of the exam's logit (mean over its tracings).
+    Raises ValueError when there is no checkpoint or they differ in classes or inputs.
+    """
+    wanted = SubmitSettings.model_validate(dict(settings))
+    trained = [read_checkpoint(path) for path in checkpoints]
+    classes = common_classes(trained)
+    store = read_tensor_store(tensors)
+    exam_ids, mean = _ensemble(trained, store, wanted)
+    table = pd.DataFrame(mean, columns=list(classes))
+    table.insert(0, "exam_id", exam_ids)
+    with whole_file(folder / PREDICTIONS) as temporary:
+        table.sort_values("exam_id").to_csv(temporary, index=False, lineterminator="\n")
+    write_manifest(
+        folder,
+        "submission",
+        files=[PREDICTIONS],
+        settings=settings,
+        code=code,
+        inputs=[*checkpoints, tensors],
+        facts={
+            "exams": len(table),
+            "records": len(store.index),
+            "classes": list(classes),
+            "classes_hash": classes_hash(classes),
+            "weights_sha256": [made.manifest.files["weights.safetensors"].sha256 for made in trained],
+            "source": wanted.source,
+        },
+        synthetic=store.manifest.synthetic or any(made.manifest.synthetic for made in trained),
+    )
+
+
+def common_classes(checkpoints: Sequence[Checkpoint]) -> tuple[str, ...]:
+    """The classes all checkpoints answer for, in their order. Raises ValueError when they differ or there is none."""
+    found = {tuple(made.card.classes) for made in checkpoints}
+    if len(found) != 1:
+        raise ValueError(f"{len(checkpoints)} checkpoints with {len(found)} different lists of classes; one is needed")
+    return found.pop()
+
+
+def _ensemble(
+    checkpoints: Sequence[Checkpoint], store: TensorStore, wanted: SubmitSettings
+) -> tuple[list[str], np.ndarray]:
+    """Exams in order of appearance, and (exam, class) float32 probabilities, mean over the checkpoints."""
+    from codeii.models import rebuild
+    from codeii.networks.batches import inputs_of
+    from codeii.networks.device import prepare
+    from codeii.networks.inference import answers
+    from codeii.networks.match import check_card
+
+    device = prepare(wanted.threads)
+    inputs = inputs_of(store, store.index["record_id"].tolist())
+    each = []
+    for made in checkpoints:
+        check_card(made.card, store)
+        network = rebuild(made).to(device)
+        logits = answers(network, network, inputs, wanted.batch_size, device)
+        exam_ids, exam_logits = exam_means(store.index["exam_id"], logits)
+        each.append(probabilities(exam_logits))
+    return exam_ids, np.mean(each, axis=0).astype(np.float32)

@@ -1,0 +1,1 @@
+"""Room: from a raw source to the record store."""

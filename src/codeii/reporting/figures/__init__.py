@@ -1,0 +1,1 @@
+"""Figures, one file each: the docstring is title and caption, `NEEDS`, `SECTION`, and `draw(study)`."""

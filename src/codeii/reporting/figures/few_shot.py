@@ -1,0 +1,49 @@
+"""Fewer labels: macro AUROC against the share of training data.
+
+One panel per experiment that compares starts, one line per start. Filled points are means over seeds with their
+intervals, open points single seeds. Shares are on a logarithmic scale; starts at the same share are moved apart.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from codeii.reporting.curves import draw_line, dress
+from codeii.reporting.rows import in_order, macro, over_seeds, single_seeds, with_several_fractions, with_several_starts
+from codeii.reporting.study import Study
+from codeii.reporting.style import Picture, colours_of, lines_of, not_run, panels, picture
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+NEEDS = ("scores",)
+SECTION = "Fewer labels"
+
+
+def draw(study: Study) -> Picture:
+    """Small multiples, two in a row."""
+    scores = macro(with_several_fractions(with_several_starts(study.scores)))
+    if scores["value"].notna().sum() == 0:
+        return not_run("no experiment compares starts on several shares of its training data", study.warning)
+    experiments = in_order(scores["experiment"])
+    colours, lines = colours_of(in_order(scores["start"])), lines_of(in_order(scores["model"]))
+    figure, axes = panels(len(experiments), 2, 2.7)
+    for panel, experiment in zip(axes, experiments, strict=True):
+        rows = scores[scores["experiment"] == experiment]
+        panel.set_title(study.marked(experiment, bool(rows["synthetic"].any())))
+        _draw_panel(panel, rows, colours, lines)
+    figure.supxlabel("share of training data", fontsize=9)
+    figure.supylabel("macro AUROC", fontsize=9)
+    return picture(figure, study.warning)
+
+
+def _draw_panel(axes: "Axes", rows: pd.DataFrame, colours: dict[str, str], lines: dict[str, Any]) -> None:
+    keys = list(dict.fromkeys(zip(rows["model"], rows["start"], strict=True)))
+    several = rows["model"].nunique() > 1
+    ends = []
+    for number, (model, start) in enumerate(keys):
+        of_line = rows[(rows["model"] == model) & (rows["start"] == start)]
+        place = number - (len(keys) - 1) / 2
+        end = draw_line(axes, over_seeds(of_line), single_seeds(of_line), colours[start], lines[model], place)
+        ends.append((*end, f"{start}, {model}" if several else start, colours[start]))
+    dress(axes, rows, ends)

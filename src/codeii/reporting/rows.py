@@ -1,0 +1,125 @@
+"""Rows of the scores that tables and figures show, and the words their numbers are shown in."""
+
+import math
+from collections.abc import Iterable
+
+import pandas as pd
+
+KEYS = ["experiment", "model", "start"]
+METRIC_WORDS = {"auroc": "AUROC", "auprc": "AUPRC", "f1": "F1", "fmax": "Fmax"}
+MACROS = ("macro", "macro_frequent")
+NOT_RUN = "not run"
+
+
+def metric_word(metric: str) -> str:
+    """The field's spelling of a metric; a metric of another name is shown by that name."""
+    return METRIC_WORDS.get(metric, metric)
+
+
+def macro(scores: pd.DataFrame, metric: str = "auroc", of_class: str = "macro") -> pd.DataFrame:
+    """Test rows of one metric's average over classes: every experiment, start, fraction and seed."""
+    chosen = (scores["split"] == "test") & (scores["metric"] == metric) & (scores["class"] == of_class)
+    return scores[chosen]
+
+
+def over_seeds(scores: pd.DataFrame) -> pd.DataFrame:
+    """The rows that speak for all seeds of a run: those of seed "mean"."""
+    return scores[scores["seed"] == "mean"]
+
+
+def single_seeds(scores: pd.DataFrame) -> pd.DataFrame:
+    """The rows of one seed each."""
+    return scores[scores["seed"] != "mean"]
+
+
+def at_largest_fraction(scores: pd.DataFrame) -> pd.DataFrame:
+    """Rows of each experiment and model at the largest share of training data it was run with."""
+    if scores.empty:
+        return scores
+    largest = scores.groupby(["experiment", "model"])["fraction"].transform("max")
+    return scores[scores["fraction"] == largest]
+
+
+def with_several_starts(scores: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the experiments that compare starts: transfer."""
+    return scores[_distinct(scores, "start") > 1]
+
+
+def with_one_start(scores: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the experiments with a single start: pretraining."""
+    return scores[_distinct(scores, "start") == 1]
+
+
+def with_several_fractions(scores: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the experiments run on several shares of their training data."""
+    return scores[_distinct(scores, "fraction") > 1]
+
+
+def _distinct(scores: pd.DataFrame, column: str) -> pd.Series:
+    """For each row, how many values of `column` its experiment has."""
+    return scores.groupby("experiment")[column].transform("nunique").astype(int)
+
+
+def seed_counts(scores: pd.DataFrame) -> dict[tuple[str, str, str, float], int]:
+    """Number of seeds of every experiment, model, start and fraction."""
+    seeds = single_seeds(scores)
+    counts = seeds.groupby([*KEYS, "fraction"])["seed"].nunique().reset_index()
+    return {(row[0], row[1], row[2], row[3]): int(row[4]) for row in counts.itertuples(index=False, name=None)}
+
+
+def seed_deviation(scores: pd.DataFrame, metric: str = "auroc") -> pd.DataFrame:
+    """Rows of the standard deviation over seeds of a metric's macro; runs of one seed have none."""
+    return macro(scores, f"{metric}_seed_sd")
+
+
+def class_total(scores: pd.DataFrame) -> dict[str, int]:
+    """Number of classes of each experiment's label set, evaluable or not."""
+    classes = scores[~scores["class"].isin(MACROS)]
+    return {str(name): int(rows.nunique()) for name, rows in classes.groupby("experiment")["class"]}
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A number with fixed digits and a true minus sign; "" where there is none."""
+    if value is None or math.isnan(value):
+        return ""
+    return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def interval(value: float, low: float, high: float) -> str:
+    """`0.912 (0.901–0.923)`, or the value alone where no interval was made."""
+    if math.isnan(low) or math.isnan(high):
+        return number(value)
+    joint = "\N{EN DASH}" if low >= 0 else " to "
+    return f"{number(value)} ({number(low)}{joint}{number(high)})"
+
+
+def difference(value: float, low: float, high: float) -> str:
+    """A difference with its sign, `+0.021 (0.004–0.038)`."""
+    if math.isnan(value):
+        return "not evaluable"
+    return ("+" if value > 0 else "") + interval(value, low, high)
+
+
+def score_cell(row: pd.Series) -> str:
+    """Value and interval of one row of the scores, or why there is none, with the count it failed on."""
+    value = float(row["value"])
+    if not math.isnan(value):
+        return interval(value, float(row["low"]), float(row["high"]))
+    if row["class"] in MACROS:
+        return f"not evaluable ({count(row['n_classes'])} classes)"
+    return f"not evaluable ({count(row['n_positives'])} of {count(row['n_exams'])} positive)"
+
+
+def count(value: float) -> str:
+    """A whole number with thousands set apart; "?" where it is unknown."""
+    return "?" if value is None or math.isnan(value) else f"{int(value):,}"
+
+
+def percent(fraction: float) -> str:
+    """`0.1` as `10 %`, `0.005` as `0.5 %`, never broken over two lines."""
+    return f"{fraction * 100:.3g}\N{NO-BREAK SPACE}%"
+
+
+def in_order(values: Iterable[str]) -> list[str]:
+    """Distinct values in the order of their first appearance."""
+    return list(dict.fromkeys(values))

@@ -1,0 +1,152 @@
+"""What a table or figure is made from: manifests on the way in, verified artefacts behind them."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from codeii.artifacts.checkpoint import CARD, HISTORY, CheckpointCard
+from codeii.artifacts.manifest import IntegrityError, Manifest, read_manifest
+from codeii.artifacts.predictions import Predictions, read_predictions
+from codeii.artifacts.record_store import RecordStore, read_record_store
+from codeii.artifacts.scores import COMPARISON_COLUMNS, SCORE_COLUMNS, read_scores
+from codeii.artifacts.targets import Targets, read_targets
+
+ALL_SYNTHETIC = "SYNTHETIC DATA: numbers say nothing about the paper"
+PARTLY_SYNTHETIC = "PARTLY SYNTHETIC DATA: what is marked synthetic says nothing about the paper"
+
+Origin = Literal["synthetic", "mixed", "real"]
+WARNINGS: dict[Origin, str] = {"synthetic": ALL_SYNTHETIC, "mixed": PARTLY_SYNTHETIC, "real": ""}
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Manifests of each kind, in the order of params.yaml. A table or figure is given the kinds it `NEEDS`.
+
+    The report alone is given finished tables and figures, in the order it shows them.
+    """
+
+    records: tuple[Path, ...] = ()
+    targets: tuple[Path, ...] = ()
+    runs: tuple[Path, ...] = ()
+    predictions: tuple[Path, ...] = ()
+    scores: tuple[Path, ...] = ()
+    submissions: tuple[Path, ...] = ()
+    tables: tuple[Path, ...] = ()
+    figures: tuple[Path, ...] = ()
+
+    def only(self, needs: Sequence[str]) -> "Inputs":
+        """The same inputs without the kinds that are not needed. Raises ValueError on an unknown kind."""
+        odd = sorted(set(needs) - set(MADE_FROM))
+        if odd:
+            raise ValueError(f"NEEDS names {', '.join(odd)}; the kinds are {', '.join(MADE_FROM)}")
+        return Inputs(**{kind: tuple(getattr(self, kind)) for kind in needs})
+
+    def paths(self) -> list[Path]:
+        """Every manifest, kind by kind."""
+        return [path for kind in KINDS for path in getattr(self, kind)]
+
+
+KINDS = tuple(field.name for field in fields(Inputs))
+MADE_FROM = KINDS[:-2]  # what a table or figure may need
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One trained network without its weights: who it is (`settings`), what it is (`card`), how it went (`history`)."""
+
+    manifest: Manifest
+    card: CheckpointCard
+    history: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """The verified artefacts behind a table or figure. Kinds that were not asked for are empty."""
+
+    records: dict[str, RecordStore]  # by source
+    targets: dict[str, Targets]  # by task
+    runs: tuple[Run, ...]
+    predictions: tuple[Predictions, ...]
+    scores: pd.DataFrame  # SCORE_COLUMNS and "synthetic", the experiments one below the other
+    comparisons: pd.DataFrame  # COMPARISON_COLUMNS and "synthetic"
+    submissions: tuple[tuple[Path, Manifest], ...]
+    origin: Origin
+
+    @property
+    def warning(self) -> str:
+        """What must be said, in words, beside everything made from this study; "" on real data."""
+        return WARNINGS[self.origin]
+
+    def marked(self, text: str, synthetic: bool) -> str:
+        """`text` as a label, with the word synthetic where the study mixes synthetic and real data."""
+        return f"{text} (synthetic)" if synthetic and self.origin == "mixed" else text
+
+    def marked_column(self, values: pd.DataFrame, column: str) -> list[str]:
+        """A column of names as labels; `values` has a column "synthetic" beside it."""
+        pairs = zip(values[column], values["synthetic"], strict=True)
+        return [self.marked(str(name), bool(synthetic)) for name, synthetic in pairs]
+
+
+def read_study(inputs: Inputs) -> Study:
+    """Verify and read everything listed. Raises IntegrityError where a file is not what its manifest says."""
+    stores = [read_record_store(path) for path in inputs.records]
+    targets = [read_targets(path) for path in inputs.targets]
+    runs = tuple(read_run(path) for path in inputs.runs)
+    predictions = tuple(read_predictions(path) for path in inputs.predictions)
+    scores = [read_scores(path) for path in inputs.scores]
+    submissions = tuple((path, read_manifest(path, "submission")) for path in inputs.submissions)
+    made: list[Any] = [*stores, *targets, *runs, *predictions, *scores]
+    manifests = [item.manifest for item in made] + [manifest for _, manifest in submissions]
+    return Study(
+        records=_by_name(((named(store.manifest, "source"), store) for store in stores), "source"),
+        targets=_by_name(((named(target.manifest, "name"), target) for target in targets), "task"),
+        runs=runs,
+        predictions=predictions,
+        scores=_stacked([(item.scores, item.manifest.synthetic) for item in scores], SCORE_COLUMNS),
+        comparisons=_stacked([(item.comparisons, item.manifest.synthetic) for item in scores], COMPARISON_COLUMNS),
+        submissions=submissions,
+        origin=origin_of(manifest.synthetic for manifest in manifests),
+    )
+
+
+def read_run(manifest_path: Path) -> Run:
+    """Verify a checkpoint and read its card and history; the weights stay on disk."""
+    manifest = read_manifest(manifest_path, "checkpoint")
+    card = CheckpointCard.model_validate(json.loads((manifest_path.parent / CARD).read_text(encoding="utf-8")))
+    return Run(manifest, card, pd.read_csv(manifest_path.parent / HISTORY))
+
+
+def origin_of(synthetic: Iterable[bool]) -> Origin:
+    """One word for many manifests."""
+    flags = set(synthetic)
+    if flags == {True, False}:
+        return "mixed"
+    return "synthetic" if flags == {True} else "real"
+
+
+def named(manifest: Manifest, word: str) -> str:
+    """What a manifest calls its source, or its task (`name`), in its settings or facts."""
+    found = manifest.settings.get(word, manifest.facts.get(word))
+    if not isinstance(found, str):
+        raise IntegrityError(f"a manifest of kind {manifest.kind!r} names no {word}: found {found!r}")
+    return found
+
+
+def _by_name(items: Iterable[tuple[str, Any]], word: str) -> dict[str, Any]:
+    table: dict[str, Any] = {}
+    for name, item in items:
+        if name in table:
+            raise ValueError(f"{word} {name!r} is given by more than one manifest")
+        table[name] = item
+    return table
+
+
+def _stacked(frames: Sequence[tuple[pd.DataFrame, bool]], columns: Sequence[str]) -> pd.DataFrame:
+    filled = [frame.assign(synthetic=synthetic) for frame, synthetic in frames if len(frame)]
+    if not filled:
+        return pd.DataFrame(columns=[*columns, "synthetic"])
+    return pd.concat(filled, ignore_index=True)

@@ -1,0 +1,1 @@
+"""Tables, one file each: the docstring is title and caption, `NEEDS`, `SECTION`, and `rows(study)`."""

@@ -1,0 +1,87 @@
+"""Headline: macro AUROC of every experiment on its test split.
+
+One row per experiment and model, one column per start, trained on the largest share of the experiment's training
+data; mean over seeds. "Classes" counts the classes with positive and negative test exams, which the macro averages,
+out of those of the label set. Folded below: the same without classes of very few test positives.
+"""
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from codeii.reporting.part import Part, not_run
+from codeii.reporting.rows import (
+    KEYS,
+    NOT_RUN,
+    at_largest_fraction,
+    class_total,
+    count,
+    in_order,
+    macro,
+    over_seeds,
+    percent,
+    score_cell,
+    seed_counts,
+)
+from codeii.reporting.study import Study
+
+NEEDS = ("scores",)
+SECTION = "Results"
+ON = [*KEYS, "fraction"]
+FREQUENT = {
+    "value": "auroc_frequent",
+    "low": "frequent_low",
+    "high": "frequent_high",
+    "n_classes": "n_classes_frequent",
+}
+COLUMNS = (*ON, "auroc", "low", "high", *FREQUENT.values(), "n_classes", "n_classes_total", "n_exams", "n_seeds")
+COLUMNS = (*COLUMNS, "synthetic")
+
+
+def rows(study: Study) -> tuple[Part, ...]:
+    """One grid of experiments by starts, and one folded for frequent classes; the file holds one row per start."""
+    found = at_largest_fraction(over_seeds(macro(study.scores)))
+    if found.empty:
+        return not_run("there are no scores of a test split", COLUMNS)
+    frequent = at_largest_fraction(over_seeds(macro(study.scores, of_class="macro_frequent")))
+    values = found.rename(columns={"value": "auroc"})
+    values = values.merge(frequent[[*ON, *FREQUENT]].rename(columns=FREQUENT), on=ON, how="left")
+    totals, seeds = class_total(study.scores), seed_counts(study.scores)
+    values["n_classes_total"] = [totals.get(name, 0) for name in values["experiment"]]
+    values["n_seeds"] = [seeds.get(key, 0) for key in values[ON].itertuples(index=False, name=None)]
+    lines = [_line(study, group) for _, group in values.groupby(["experiment", "model"], sort=False)]
+    return (
+        Part("table", _by_start(lines, found, score_cell), values[list(COLUMNS)]),
+        Part("frequent", _by_start(lines, frequent, _with_classes), title="Frequent classes only", folded=True),
+    )
+
+
+def _line(study: Study, group: pd.DataFrame) -> dict[str, str]:
+    """What all starts of an experiment and model have in common; the smallest number of seeds of any start."""
+    first = group.iloc[0]
+    return {
+        "Experiment": study.marked(first["experiment"], bool(first["synthetic"])),
+        "Model": first["model"],
+        "Training data": percent(first["fraction"]),
+        "Classes": f"{count(first['n_classes'])} of {count(first['n_classes_total'])}",
+        "Exams": count(first["n_exams"]),
+        "Seeds": count(group["n_seeds"].min()),
+        "key": f"{first['experiment']} {first['model']}",
+    }
+
+
+def _with_classes(row: pd.Series) -> str:
+    return f"{score_cell(row)}, {count(row['n_classes'])} classes" if pd.notna(row["value"]) else score_cell(row)
+
+
+def _by_start(lines: list[dict[str, str]], found: pd.DataFrame, cell: Callable[[pd.Series], str]) -> pd.DataFrame:
+    cells = {(f"{row['experiment']} {row['model']}", row["start"]): cell(row) for _, row in found.iterrows()}
+    starts = in_order(found["start"])
+    return pd.DataFrame(
+        [
+            {name: line[name] for name in ("Experiment", "Model")}
+            | {start: cells.get((line["key"], start), NOT_RUN) for start in starts}
+            | {name: line[name] for name in ("Classes", "Exams", "Seeds", "Training data")}
+            for line in lines
+        ]
+    )

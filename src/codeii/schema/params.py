@@ -1,0 +1,192 @@
+"""Everything `params.yaml` may say: names, ranges, defaults, and one sentence for each."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+Text = Annotated[str, BeforeValidator(str)]  # 1 and "1" name the same fold
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class Strict(BaseModel):
+    """Unknown keys are errors; values never change after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Run(Strict):
+    """Which part of the study is run."""
+
+    experiments: list[Name] | None = Field(None, description="experiments to run, in order; null for all")
+
+
+class Twin(Strict):
+    """A synthetic twin of a source, written in the source's own format."""
+
+    records: int = Field(gt=0, description="number of exams to synthesise")
+    seed: int = Field(0, ge=0, description="the same seed gives the same bytes")
+    form: Name | None = Field(
+        None, description="on-disk form where the source has several (cpsc2018: contest, challenge)"
+    )
+
+
+class Source(Strict):
+    """One data set: which version, where from, how it is laid out."""
+
+    version: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="version as published")
+    origin: Literal["synthetic", "local"] = Field(description="synthetic: make a twin; local: a copy on this machine")
+    twin: Twin | None = Field(None, description="size and seed of the twin (origin: synthetic)")
+    path: str | None = Field(None, description="folder of the copy (origin: local), as published")
+    layout: dict[str, Any] = Field(
+        default_factory=dict, description="declared layout, for sources whose format is not fixed"
+    )
+    max_faulty_share: float = Field(0.05, ge=0, le=1, description="stop when more of the present records are faulty")
+
+
+class Preprocessing(Strict):
+    """One named pipeline from a stored record to a tensor."""
+
+    rate_hz: int = Field(gt=0, le=2000, description="sampling rate of the tensors")
+    samples: int = Field(gt=0, le=100_000, description="length of the tensors in samples")
+    leads: Literal["eight", "twelve"] = Field("eight", description="I, II, V1-V6; or all twelve")
+    placement: Literal["centre", "first"] = Field(
+        "centre", description="where a longer record is cut and a shorter one padded"
+    )
+    baseline: Literal["none", "elliptic"] = Field("none", description="elliptic: high-pass of 0.8 Hz of the CODE group")
+    powerline_hz: Literal["none", "mains"] | int = Field(
+        "none", description="notch at 50 or 60 Hz, or at the source's mains"
+    )
+    normalisation: Literal["none", "record"] = Field(
+        "none", description="record: zero mean, unit variance over the record"
+    )
+
+
+class HashedSplit(Strict):
+    """Our own stratified split by patient, keyed by name, independent of row order."""
+
+    by: Literal["patient"] = "patient"
+    shares: dict[Literal["train", "validation", "test"], Share] = Field(description="shares of patients; they sum to 1")
+    seed: int = Field(0, ge=0, description="another seed gives another split")
+
+
+class FoldSplit(Strict):
+    """The source's own folds of each split; validation may be drawn from the patients of the training folds."""
+
+    train: list[Text] = Field(min_length=1, description="folds of the source")
+    validation: list[Text] = Field(default_factory=list, description="folds of the source; empty: drawn from training")
+    test: list[Text] = Field(min_length=1, description="folds of the source")
+    validation_share: float = Field(0.1, gt=0, lt=1, description="of the training patients, where validation is empty")
+    seed: int = Field(0, ge=0, description="of that draw")
+
+
+class Task(Strict):
+    """What is predicted, on which source, on which split."""
+
+    source: Name = Field(description="a name under `sources`")
+    label_set: Name = Field(description="a file of src/codeii/label_sets")
+    unlabelled_records: Literal["drop", "keep"] = Field("drop", description="records without a class of the task")
+    splits: FoldSplit | HashedSplit = Field(description="the source's folds of each split, or our split by patient")
+
+
+class Start(Strict):
+    """Where a network's weights come from and which of them are trained."""
+
+    init: Name = Field(description="random, or the experiment whose checkpoint is taken")
+    mode: Literal["full", "linear_probe"] = Field("full", description="train everything, or the head alone")
+
+
+class Experiment(Strict):
+    """One task, one preprocessing, one recipe; several starts, fractions and seeds."""
+
+    task: Name = Field(description="a name under `tasks`")
+    preprocessing: Name = Field(description="a name under `preprocessing`")
+    models: list[Name] = Field(min_length=1, description="files of src/codeii/models")
+    starts: list[Name] = Field(
+        min_length=1, description="names under `starts`; the first is the reference of comparisons"
+    )
+    fractions: list[Share] = Field([1.0], min_length=1, description="shares of the training patients")
+    seeds: list[Annotated[int, Field(ge=0)]] = Field([0], min_length=1, description="one run for each")
+    recipe: Name = Field(description="a name under `recipes`")
+    predict: list[Name] = Field(
+        default_factory=list, description="sources without public labels to predict for submission"
+    )
+
+
+class Recipe(Strict):
+    """How a network is trained."""
+
+    threads: int = Field(1, gt=0, le=256, description="CPU threads of one run; other counts give other last bits")
+    epochs: int = Field(gt=0, le=1000, description="passes over the training split")
+    steps_at_least: int = Field(
+        0, ge=0, description="more epochs when the training split is so small that steps are fewer"
+    )
+    batch_size: int = Field(gt=0, le=65_536, description="records in a step")
+    learning_rate: float = Field(gt=0, lt=1, description="of Adam")
+    head_learning_rate: float = Field(gt=0, lt=1, description="of Adam where only the head is trained (linear_probe)")
+    weight_decay: float = Field(0.0, ge=0, lt=1, description="decoupled (AdamW)")
+    schedule: Literal["constant", "plateau", "cosine"] = Field(
+        "plateau", description="plateau: divide after no progress"
+    )
+    plateau_patience: int = Field(7, gt=0, description="epochs without progress before the learning rate falls")
+    plateau_factor: float = Field(0.1, gt=0, lt=1, description="what it falls by")
+    minimum_learning_rate: float = Field(1e-7, ge=0, lt=1, description="training stops below it (plateau)")
+    early_stopping_patience: int = Field(0, ge=0, description="epochs without progress before training stops; 0: never")
+    select_by: Literal["loss", "auroc"] = Field("loss", description="validation measure that chooses the epoch kept")
+
+
+class Evaluation(Strict):
+    """Which scores are made and how sure they are."""
+
+    metrics: list[Name] = Field(min_length=1, description="files of src/codeii/evaluation/metrics")
+    threshold: Literal["f1", "youden"] = Field("f1", description="what a class's threshold maximises on validation")
+    replicates: int = Field(1000, ge=0, le=100_000, description="bootstrap resamples of the test patients")
+    level: float = Field(0.95, gt=0.5, lt=1, description="coverage of the intervals")
+    seed: int = Field(0, ge=0, description="of the bootstrap")
+    few_positives: int = Field(10, ge=1, description="a second macro leaves out classes with fewer test positives")
+
+
+class Reporting(Strict):
+    """What the report shows, in order."""
+
+    tables: list[Name] = Field(min_length=1, description="files of src/codeii/reporting/tables")
+    figures: list[Name] = Field(min_length=1, description="files of src/codeii/reporting/figures")
+
+
+class Tracking(Strict):
+    """Where MLflow keeps what it receives."""
+
+    uri: str = Field("sqlite:///results/tracking/mlflow.db", description="SQLite file or PostgreSQL address")
+
+
+class Params(Strict):
+    """The whole of `params.yaml`."""
+
+    study: str = Field(min_length=1, max_length=120, description="title of the report")
+    run: Run = Field(Run(), description="which part of the study is run")
+    sources: dict[Name, Source] = Field(
+        min_length=1, description="data sets; each name is a file of src/codeii/sources"
+    )
+    preprocessing: dict[Name, Preprocessing] = Field(min_length=1, description="named pipelines from record to tensor")
+    tasks: dict[Name, Task] = Field(min_length=1, description="what is predicted, on which source and split")
+    models: dict[Name, dict[str, Any]] = Field(
+        default_factory=dict, description="what differs from the model file's Settings"
+    )
+    starts: dict[Name, Start] = Field(min_length=1, description="where weights come from and which are trained")
+    recipes: dict[Name, Recipe] = Field(min_length=1, description="how networks are trained")
+    experiments: dict[Name, Experiment] = Field(
+        min_length=1, description="tasks under recipes, starts, fractions, seeds"
+    )
+    evaluation: Evaluation = Field(description="which scores are made")
+    reporting: Reporting = Field(description="what the report shows")
+    tracking: Tracking = Field(Tracking(), description="where MLflow keeps what it receives")
+
+
+def sentence_of(error: dict[str, Any]) -> str:
+    """One pydantic error as a sentence with the dotted path, what was found and what is accepted."""
+    path = ".".join(str(part) for part in error["loc"] if str(part) not in ("HashedSplit", "FoldSplit"))
+    if error["type"] == "extra_forbidden":
+        return f"{path}: this key is not known"
+    if error["type"] == "missing":
+        return f"{path}: this key is missing"
+    return f"{path}: found {error['input']!r}; {error['msg'][:1].lower()}{error['msg'][1:]}"

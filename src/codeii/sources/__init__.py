@@ -1,0 +1,1 @@
+"""Data sets, one file each: `CARD` and `read_records(raw, options)`."""

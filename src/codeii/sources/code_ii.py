@@ -1,0 +1,43 @@
+"""CODE-II: 2,735,269 exams of 2,093,807 adult patients of Brazilian telehealth, January 2019 to December 2022.
+
+The full set, given out case by case for non-commercial research. Tracings and classes are as in CODE-II-open,
+and it is read by the same declared layout.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from codeii.formats.declared import read_declared
+from codeii.schema.record import Card, Exclusion, Record
+
+CARD = Card(
+    title="CODE-II",
+    version="1.0",
+    doi="10.1038/s41746-026-02704-4",
+    licence="restricted: non-commercial research under a data use agreement",
+    records=2_735_269,
+    patients=2_093_807,
+    rates_hz=(300, 500, 600, 1000),
+    mains_hz=60,
+    lead_spelling="twelve standard leads; spelling and order as declared",
+    unit="as declared, or as the WFDB headers say",
+    statements="66 CODE diagnostic classes; names are not public",
+    split_protocol="not published; split by patient",
+    known_issues=(
+        "the public file format and the order of the leads are not documented: the layout is declared in params.yaml",
+        "lists in circulation give 500 Hz, 10 s and CC BY 4.0: all three contradict the authors' README",
+        "records counts exams: an exam has up to four tracings, and each becomes a record",
+        "292,332 exams were excluded by the authors (invalid data, technical problems, children)",
+    ),
+    citation="Abreu PEOGB, Paixao GMM, Li J, et al. CODE-II: a large-scale dataset for artificial intelligence in ECG "
+    "analysis. npj Digital Medicine (2026), doi 10.1038/s41746-026-02704-4; arXiv:2511.15632.",
+)
+
+
+def read_records(raw: Path, options: Mapping[str, object]) -> Iterator[Record | Exclusion]:
+    """Every tracing of every exam that the declared table names, in its order; record_id is `<exam_id>_<tracing>`.
+
+    options : the declared layout, see `codeii.formats.layout.Layout`. Raises ValueError, naming the key, where a
+    declaration is missing, and naming the file where the table is absent.
+    """
+    return read_declared(raw, options, "code_ii", CARD.rates_hz)

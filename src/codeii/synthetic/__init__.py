@@ -1,0 +1,1 @@
+"""Room: synthetic twins of the sources, written in their own formats."""

@@ -1,0 +1,1 @@
+"""Room: from records to tensors and targets."""

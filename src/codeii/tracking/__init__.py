@@ -1,0 +1,1 @@
+"""Room: mirror finished runs into MLflow."""

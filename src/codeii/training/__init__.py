@@ -1,0 +1,1 @@
+"""Room: from tensors and targets to a checkpoint."""

@@ -1,0 +1,138 @@
+"""Trains one network: from tensors, targets and perhaps a checkpoint to a checkpoint with its history."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, astuple, fields
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from codeii.artifacts.checkpoint import Checkpoint, CheckpointCard, probe_input, read_checkpoint, write_checkpoint
+from codeii.artifacts.manifest import environment, sha256_of
+from codeii.artifacts.targets import read_targets
+from codeii.artifacts.tensor_store import TensorStore, read_tensor_store
+from codeii.networks.batches import Inputs
+from codeii.networks.device import prepare
+from codeii.networks.inference import answers
+from codeii.schema.leads import LEAD_SETS
+from codeii.training import resume
+from codeii.training.examples import Examples, examples_of, fraction_of
+from codeii.training.initialise import HEAD, initialise
+from codeii.training.loop import VALIDATION_BATCH, Keeper, fit
+from codeii.training.schedule import EpochRow, best_epoch, plan_of
+from codeii.training.settings import TrainSettings
+
+
+def train(
+    tensors: Path, targets: Path, init: Path | None, settings: Mapping[str, Any], code: str, folder: Path, scratch: Path
+) -> None:
+    """Train one network and write its checkpoint to `folder`.
+
+    tensors, targets, init : manifests; init is the checkpoint to start from, None for random weights
+    settings : fields of `TrainSettings`
+    scratch : folder of the unfinished run's state; a killed run continues there and ends with the same bits
+
+    Raises ValueError when inputs do not fit together or the run diverges; nothing is written then.
+    """
+    wanted = TrainSettings.model_validate(dict(settings))
+    device = prepare(wanted.recipe.threads)
+    store, truth = read_tensor_store(tensors), read_targets(targets)
+    checkpoint = read_checkpoint(init) if init else None
+    network = initialise(wanted, store, len(truth.classes), checkpoint).to(device)
+    rows = fraction_of(truth.of("train"), truth.classes, wanted.fraction, wanted.seed)
+    examples = {
+        "train": examples_of(store, truth, rows),
+        "validation": examples_of(store, truth, truth.of("validation")),
+    }
+    inputs = [tensors, targets, *([init] if init else [])]
+    made_of = {"settings": wanted.model_dump(), "code": code, "environment": environment(), "device": device.type}
+    keeper = Keeper(scratch, resume.fingerprint_of({**made_of, "inputs": [sha256_of(path) for path in inputs]}))
+    history, weights = _trained(wanted, network, examples, device, keeper)
+    best = best_epoch(history, wanted.recipe.select_by)
+    write_checkpoint(
+        folder,
+        _card(wanted, truth.classes, store, checkpoint, network, weights, best),
+        {name: value.numpy() for name, value in weights.items()},
+        history_csv(history),
+        settings=settings,
+        code=code,
+        inputs=inputs,
+        facts=_facts(examples, history, best),
+        synthetic=store.manifest.synthetic or truth.manifest.synthetic or _is_synthetic(checkpoint),
+    )
+    resume.clear(scratch)
+
+
+def history_csv(history: list[EpochRow]) -> str:
+    """History as CSV with the shortest exact decimals; an AUROC that does not exist is an empty cell."""
+    lines = [",".join(column.name for column in fields(EpochRow))]
+    lines += [",".join("" if value is None else repr(value) for value in astuple(row)) for row in history]
+    return "\n".join(lines) + "\n"
+
+
+def _trained(
+    wanted: TrainSettings, network: nn.Module, examples: Mapping[str, Examples], device: torch.device, keeper: Keeper
+) -> tuple[list[EpochRow], dict[str, Tensor]]:
+    """History and best weights of the whole network; a linear probe trains the head on features computed once."""
+    plan = plan_of(len(examples["train"].inputs), wanted.seed, wanted.learning_rate, wanted.recipe)
+    if wanted.mode == "full":
+        position = fit(network, examples["train"], examples["validation"], plan, device, keeper)
+        return position.history, position.best
+    frozen = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
+    of_split = {split: _featured(network, part, device) for split, part in examples.items()}
+    position = fit(network.get_submodule("head"), of_split["train"], of_split["validation"], plan, device, keeper)
+    return position.history, {**frozen, **{HEAD + name: value for name, value in position.best.items()}}
+
+
+def _featured(network: nn.Module, examples: Examples, device: torch.device) -> Examples:
+    """The same examples with the network's features, in eval mode, in place of the signals."""
+    ask = cast(Callable[[Tensor], Tensor], network.features)
+    features_BC = answers(network, ask, examples.inputs, VALIDATION_BATCH, device)
+    inputs = Inputs(features_BC, np.arange(len(features_BC)), 1.0)
+    return Examples(inputs, examples.targets, examples.record_ids, examples.patients)
+
+
+def _card(
+    wanted: TrainSettings,
+    classes: tuple[str, ...],
+    store: TensorStore,
+    checkpoint: Checkpoint | None,
+    network: nn.Module,
+    weights: dict[str, Tensor],
+    best: int,
+) -> CheckpointCard:
+    preprocessing = wanted.preprocessing
+    leads = list(LEAD_SETS[preprocessing.leads])
+    network.cpu().eval().load_state_dict(weights, strict=True)
+    with torch.inference_mode():
+        probe_logits = network(torch.from_numpy(probe_input(len(leads), preprocessing.samples))).tolist()
+    return CheckpointCard(
+        model=wanted.model,
+        model_settings=wanted.model_settings,
+        classes=list(classes),
+        leads=leads,
+        rate_hz=preprocessing.rate_hz,
+        samples=preprocessing.samples,
+        unit=store.manifest.facts["unit"],
+        preprocessing=preprocessing.model_dump(),
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        trained_on=list(dict.fromkeys([*(checkpoint.card.trained_on if checkpoint else []), wanted.task])),
+        best_epoch=best + 1,
+        probe_logits=probe_logits,
+    )
+
+
+def _facts(examples: Mapping[str, Examples], history: list[EpochRow], best: int) -> dict[str, Any]:
+    return {
+        "records": {split: len(part.inputs) for split, part in examples.items()},
+        "patients": {split: part.patients for split, part in examples.items()},
+        "epochs": len(history),
+        "steps": history[-1].steps,
+        "best": asdict(history[best]),
+    }
+
+
+def _is_synthetic(checkpoint: Checkpoint | None) -> bool:
+    return checkpoint is not None and checkpoint.manifest.synthetic

@@ -1,0 +1,1 @@
+"""What the rules, `plan` and `verify` share: checked parameters, code fingerprints, and the list of all jobs."""

@@ -1,0 +1,70 @@
+"""The JSON schema of params.yaml and the table of settings, both from the models in `schema/params.py`."""
+
+import json
+from typing import Any
+
+from pydantic import BaseModel
+
+from codeii.schema import params as words
+from codeii.workflow.plugins import model_settings, names_in
+
+SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
+    ("", words.Params),
+    ("run", words.Run),
+    ("sources.<source>", words.Source),
+    ("sources.<source>.twin", words.Twin),
+    ("preprocessing.<name>", words.Preprocessing),
+    ("tasks.<task>", words.Task),
+    ("tasks.<task>.splits, by the source's folds", words.FoldSplit),
+    ("tasks.<task>.splits, by patient", words.HashedSplit),
+    ("starts.<start>", words.Start),
+    ("recipes.<recipe>", words.Recipe),
+    ("experiments.<experiment>", words.Experiment),
+    ("evaluation", words.Evaluation),
+    ("reporting", words.Reporting),
+    ("tracking", words.Tracking),
+)
+
+
+def params_schema() -> str:
+    """JSON schema of params.yaml, for editors (`# yaml-language-server: $schema=config/params.schema.json`)."""
+    return json.dumps(words.Params.model_json_schema(), indent=1, sort_keys=True) + "\n"
+
+
+def settings_table() -> str:
+    """Every setting as Markdown: name, type and range, default, meaning."""
+    models = [(f"models.{name}", model_settings(name)) for name in names_in("models")]
+    return "\n".join(_section(title, model) for title, model in (*SECTIONS, *models))
+
+
+def _section(title: str, model: type[BaseModel]) -> str:
+    schema = model.model_json_schema()
+    required = set(schema.get("required", []))
+    meaning = (model.__doc__ or "").strip().splitlines()[0]
+    rows = [
+        f"| `{name}` | {_accepted(entry)} | {'required' if name in required else _default(entry)} "
+        f"| {entry.get('description', '').replace('|', ', ')} |"
+        for name, entry in schema["properties"].items()
+    ]
+    head = f"### {f'`{title}`' if title else 'Top level'}\n\n{meaning}\n"
+    return "\n".join([head, "| setting | accepted | default | meaning |", "| --- | --- | --- | --- |", *rows, ""])
+
+
+def _default(entry: dict[str, Any]) -> str:
+    return f"`{json.dumps(entry['default'])}`" if "default" in entry else "its own defaults"
+
+
+def _accepted(entry: dict[str, Any]) -> str:
+    if "anyOf" in entry:
+        return " or ".join(dict.fromkeys(_accepted(option) for option in entry["anyOf"]))
+    if "enum" in entry:
+        return ", ".join(str(value) for value in entry["enum"])
+    if "const" in entry:
+        return str(entry["const"])
+    if "$ref" in entry:
+        return "section"
+    words_of = {"array": "list", "object": "mapping", "string": "text", "null": "null"}
+    name = words_of.get(entry.get("type", ""), entry.get("type", "any"))
+    signs = (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("exclusiveMaximum", "<"))
+    limits = [f"{sign} {entry[key]:g}" for key, sign in signs if key in entry]
+    return " ".join([name, ", ".join(limits)]).strip()

@@ -1,0 +1,212 @@
+"""All jobs of a study: one list, from which the rules, `plan` and `verify` all read."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from codeii.schema.labels import label_set_file
+from codeii.schema.params import Experiment, Params
+from codeii.workflow.fingerprint import code_fingerprint
+from codeii.workflow.plugins import model_settings, needs_of
+from codeii.workflow.runs import RunKey, chosen_experiments, initial_run, runs_of
+
+KIND_OF_NEED = ("records", "targets", "runs", "predictions", "scores", "submissions")
+PREDICTION_BATCH = 256  # changes nothing but memory
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One artefact to be made: by which rule, for which wildcards, from what, under which settings and code."""
+
+    rule: str
+    kind: str  # of the manifest
+    wildcards: dict[str, str]
+    folder: str
+    inputs: dict[str, list[str]]  # role -> manifests
+    settings: dict[str, Any]
+    code: str
+
+    @property
+    def manifest(self) -> str:
+        """Path of the artefact's manifest."""
+        return f"{self.folder}/manifest.json"
+
+
+def all_jobs(params: Params) -> list[Job]:
+    """Every job of the study, in the order of the data's way."""
+    experiments = chosen_experiments(params)
+    tasks = list(dict.fromkeys(experiment.task for experiment in experiments.values()))
+    sources = list(dict.fromkeys(_sources_of(params, experiments)))
+    pairs = list(dict.fromkeys(_tensors_of(params, experiments)))
+    jobs = [_raw(params, source) for source in sources]
+    jobs += [_records(params, source) for source in sources]
+    jobs += [_tensors(params, source, preprocessing) for source, preprocessing in pairs]
+    jobs += [_targets(params, task) for task in tasks]
+    for name, experiment in experiments.items():
+        for run in runs_of(name, experiment):
+            jobs += [_train(params, run), _predict(params, run)]
+        jobs += [_evaluate(params, name, model) for model in experiment.models]
+        jobs += [_submit(params, name, model, source) for model in experiment.models for source in experiment.predict]
+        jobs.append(_track(params, name))
+    return [*jobs, *_published(params, jobs)]
+
+
+def _sources_of(params: Params, experiments: dict[str, Experiment]) -> Iterator[str]:
+    for experiment in experiments.values():
+        yield params.tasks[experiment.task].source
+        yield from experiment.predict
+
+
+def _tensors_of(params: Params, experiments: dict[str, Experiment]) -> Iterator[tuple[str, str]]:
+    for experiment in experiments.values():
+        yield params.tasks[experiment.task].source, experiment.preprocessing
+        yield from ((source, experiment.preprocessing) for source in experiment.predict)
+
+
+def raw_folder(params: Params, source: str) -> str:
+    """Where a source's raw data (or, for a local copy, its list of files) lies."""
+    settings = params.sources[source]
+    suffix = "-twin" if settings.origin == "synthetic" else ""
+    return f"data/raw/{source}/{settings.version}{suffix}"
+
+
+def _raw(params: Params, source: str) -> Job:
+    settings = params.sources[source]
+    version = raw_folder(params, source).rsplit("/", 1)[1]
+    wildcards = {"source": source, "version": version}
+    if settings.origin == "synthetic":
+        code = code_fingerprint("codeii.synthetic.build", f"codeii.synthetic.writers.{source}")
+        kept = settings.model_dump(include={"version", "twin", "layout"})
+        return Job("synthesise", "raw", wildcards, raw_folder(params, source), {}, kept, code)
+    code = code_fingerprint("codeii.fetch.build")
+    kept = settings.model_dump(include={"version", "path"})
+    return Job("fetch", "raw", wildcards, raw_folder(params, source), {}, kept, code)
+
+
+def _records(params: Params, source: str) -> Job:
+    settings = params.sources[source].model_dump(include={"layout", "max_faulty_share"})
+    code = code_fingerprint("codeii.records.build", f"codeii.sources.{source}")
+    raw = {"raw": [f"{raw_folder(params, source)}/manifest.json"]}
+    return Job("records", "records", {"source": source}, f"results/records/{source}", raw, settings, code)
+
+
+def _tensors(params: Params, source: str, name: str) -> Job:
+    settings = {"preprocessing": params.preprocessing[name].model_dump()}
+    inputs = {"records": [f"results/records/{source}/manifest.json"]}
+    wildcards = {"source": source, "preprocessing": name}
+    folder = f"results/tensors/{source}/{name}"
+    return Job("tensors", "tensors", wildcards, folder, inputs, settings, code_fingerprint("codeii.tensors.build"))
+
+
+def _targets(params: Params, name: str) -> Job:
+    task = params.tasks[name]
+    code = code_fingerprint("codeii.tensors.targets")
+    inputs = {"records": [f"results/records/{task.source}/manifest.json"]}
+    label_set = hashlib.sha256(label_set_file(task.label_set).read_bytes()).hexdigest()
+    settings = {"name": name, "task": task.model_dump(), "label_set_sha256": label_set}
+    return Job("targets", "targets", {"task": name}, f"results/targets/{name}", inputs, settings, code)
+
+
+def _tensors_manifest(params: Params, experiment: Experiment, source: str | None = None) -> str:
+    of_source = source or params.tasks[experiment.task].source
+    return f"results/tensors/{of_source}/{experiment.preprocessing}/manifest.json"
+
+
+def _targets_manifest(experiment: Experiment) -> str:
+    return f"results/targets/{experiment.task}/manifest.json"
+
+
+def _train(params: Params, run: RunKey) -> Job:
+    experiment = params.experiments[run.experiment]
+    start = params.starts[run.start]
+    inputs = {"tensors": [_tensors_manifest(params, experiment)], "targets": [_targets_manifest(experiment)]}
+    init = initial_run(params, run)
+    inputs["init"] = [f"results/runs/{init.path}/manifest.json"] if init else []
+    settings = {
+        **run.facts,
+        "task": experiment.task,
+        "init": start.init,
+        "mode": start.mode,
+        "model_settings": model_settings(run.model)(**params.models.get(run.model, {})).model_dump(mode="json"),
+        "preprocessing": params.preprocessing[experiment.preprocessing].model_dump(),
+        "recipe": params.recipes[experiment.recipe].model_dump(),
+    }
+    code = code_fingerprint("codeii.training.run", f"codeii.models.{run.model}")
+    return Job("train", "checkpoint", run.wildcards, f"results/runs/{run.path}", inputs, settings, code)
+
+
+def _predict(params: Params, run: RunKey) -> Job:
+    experiment = params.experiments[run.experiment]
+    inputs = {
+        "checkpoint": [f"results/runs/{run.path}/manifest.json"],
+        "tensors": [_tensors_manifest(params, experiment)],
+        "targets": [_targets_manifest(experiment)],
+    }
+    settings = {"run": run.facts, "threads": params.recipes[experiment.recipe].threads, "batch_size": PREDICTION_BATCH}
+    code = code_fingerprint("codeii.prediction.run", f"codeii.models.{run.model}")
+    return Job("predict", "predictions", run.wildcards, f"results/predictions/{run.path}", inputs, settings, code)
+
+
+def _evaluate(params: Params, name: str, model: str) -> Job:
+    experiment = params.experiments[name]
+    predictions = [f"results/predictions/{run.path}/manifest.json" for run in runs_of(name, experiment, model)]
+    inputs = {"predictions": predictions, "targets": [_targets_manifest(experiment)]}
+    settings = {"evaluation": params.evaluation.model_dump(), "reference_start": experiment.starts[0]}
+    metrics = (f"codeii.evaluation.metrics.{metric}" for metric in params.evaluation.metrics)
+    code = code_fingerprint("codeii.evaluation.run", *metrics)
+    wildcards = {"experiment": name, "model": model}
+    return Job("evaluate", "scores", wildcards, f"results/scores/{name}/{model}", inputs, settings, code)
+
+
+def _submit(params: Params, name: str, model: str, source: str) -> Job:
+    experiment = params.experiments[name]
+    runs = [run for run in runs_of(name, experiment, model) if run.fraction == max(experiment.fractions)]
+    chosen = [run for run in runs if run.start == experiment.starts[0]]
+    inputs = {
+        "checkpoints": [f"results/runs/{run.path}/manifest.json" for run in chosen],
+        "tensors": [_tensors_manifest(params, experiment, source)],
+    }
+    settings = {"source": source, "experiment": name, "model": model, "batch_size": PREDICTION_BATCH}
+    settings["threads"] = params.recipes[experiment.recipe].threads
+    code = code_fingerprint("codeii.prediction.submission", f"codeii.models.{model}")
+    wildcards = {"source": source, "experiment": name, "model": model}
+    folder = f"results/submissions/{source}/{name}/{model}"
+    return Job("submit", "submission", wildcards, folder, inputs, settings, code)
+
+
+def _track(params: Params, name: str) -> Job:
+    experiment = params.experiments[name]
+    inputs = {
+        "runs": [f"results/runs/{run.path}/manifest.json" for run in runs_of(name, experiment)],
+        "scores": [f"results/scores/{name}/{model}/manifest.json" for model in experiment.models],
+    }
+    settings = {"experiment": name, "study": params.study, **params.tracking.model_dump()}
+    code = code_fingerprint("codeii.tracking.run")
+    return Job("track", "tracking", {"experiment": name}, f"results/tracking/{name}", inputs, settings, code)
+
+
+def _published(params: Params, jobs: list[Job]) -> list[Job]:
+    by_need = {"records": "records", "targets": "targets", "train": "runs", "predict": "predictions"}
+    by_need |= {"evaluate": "scores", "submit": "submissions"}
+    made: dict[str, list[str]] = {need: [] for need in KIND_OF_NEED}
+    for job in jobs:
+        if job.rule in by_need:
+            made[by_need[job.rule]].append(job.manifest)
+    parts = []
+    for rule, names in (("table", params.reporting.tables), ("figure", params.reporting.figures)):
+        for name in names:
+            inputs = {need: made[need] for need in needs_of(f"reporting/{rule}s", name)}
+            settings = {"study": params.study, "level": params.evaluation.level}
+            code = code_fingerprint("codeii.reporting.build", f"codeii.reporting.{rule}s.{name}")
+            folder = f"results/published/{rule}s/{name}"
+            parts.append(Job(rule, rule, {"name": name}, folder, inputs, settings, code))
+    return [*parts, _report(params, parts, made)]
+
+
+def _report(params: Params, parts: list[Job], made: dict[str, list[str]]) -> Job:
+    inputs = {f"{rule}s": [job.manifest for job in parts if job.rule == rule] for rule in ("table", "figure")}
+    inputs |= {"records": made["records"], "runs": made["runs"], "scores": made["scores"]}
+    settings = params.model_dump(exclude={"tracking"})
+    code = code_fingerprint("codeii.reporting.report")
+    return Job("report", "report", {}, "results/published", inputs, settings, code)

@@ -1,0 +1,54 @@
+"""Plug-ins as files: which exist, and what a file says of itself, without importing heavy libraries."""
+
+import ast
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+PACKAGE = Path(__file__).parents[1]
+
+
+def names_in(folder: str) -> list[str]:
+    """Names of the plug-in files of a folder of the package, such as `models` or `reporting/tables`."""
+    return sorted(path.stem for path in (PACKAGE / folder).glob("*.py") if not path.stem.startswith("_"))
+
+
+def check_name(path: str, name: str, accepted: list[str]) -> None:
+    """Raise ValueError with the dotted path, the accepted names and the nearest of them."""
+    if name not in accepted:
+        near = get_close_matches(name, accepted, 1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"{path}: {name!r} is not one of {', '.join(accepted) or '(none declared)'}.{hint}")
+
+
+@cache
+def model_settings(name: str) -> type[BaseModel]:
+    """The `Settings` class of `models/<name>.py`, without importing torch.
+
+    Only the class and the imports from pydantic and typing are run, which the contract of a model file allows.
+    """
+    path = PACKAGE / "models" / f"{name}.py"
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    wanted: list[ast.stmt] = [
+        node
+        for node in tree.body
+        if (isinstance(node, ast.ImportFrom) and node.module in ("pydantic", "typing"))
+        or (isinstance(node, ast.ClassDef) and node.name == "Settings")
+    ]
+    namespace: dict[str, Any] = {"__name__": f"codeii.models.{name}"}
+    exec(compile(ast.Module(wanted, []), str(path), "exec"), namespace)
+    settings: type[BaseModel] = namespace["Settings"]
+    return settings
+
+
+@cache
+def needs_of(folder: str, name: str) -> tuple[str, ...]:
+    """The `NEEDS` of a figure's or table's file: which kinds of artefacts it reads."""
+    path = PACKAGE / folder / f"{name}.py"
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "NEEDS" for t in node.targets):
+            return tuple(ast.literal_eval(node.value))
+    raise ValueError(f"{path}: has no NEEDS")

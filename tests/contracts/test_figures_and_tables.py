@@ -1,0 +1,283 @@
+"""What every table and figure promises, checked on a small study of made-up numbers."""
+
+import ast
+import json
+import re
+from dataclasses import replace
+from importlib import import_module
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from codeii.artifacts.checkpoint import CheckpointCard, write_checkpoint
+from codeii.artifacts.manifest import write_manifest
+from codeii.artifacts.predictions import write_predictions
+from codeii.artifacts.record_store import write_record_store
+from codeii.artifacts.scores import COMPARISON_COLUMNS, SCORE_COLUMNS, write_scores
+from codeii.artifacts.targets import write_targets
+from codeii.reporting.build import make_figure, make_table
+from codeii.reporting.study import MADE_FROM, Inputs
+from codeii.schema.record import Exclusion, Record
+
+PACKAGE = Path(import_module("codeii.reporting").__file__).parent
+TABLES = sorted(path.stem for path in (PACKAGE / "tables").glob("[a-z]*.py"))
+FIGURES = sorted(path.stem for path in (PACKAGE / "figures").glob("[a-z]*.py"))
+EVERY = [("tables", name) for name in TABLES] + [("figures", name) for name in FIGURES]
+HOSTILE = 'x<script>alert("1")</script>&$a$'
+CLASSES = ("normal", HOSTILE, "never")  # the last has no positive exam
+EXPERIMENTS = {"pretrain": ("from_scratch",), "transfer": ("from_scratch", "finetuned")}
+FRACTIONS, SEEDS = (0.1, 1.0), (0, 1)
+SETTINGS = {"study": "made up", "level": 0.95}
+ORIGINS = ("synthetic", "real")
+
+
+def made_with(synthetic):
+    return {"code": "c0de", "inputs": [], "synthetic": synthetic}
+
+
+def made_up_study(folder, synthetic):
+    """One source, two experiments of two fractions and seeds, a class that cannot be evaluated, hostile names."""
+    keys = [
+        (experiment, start, fraction, seed)
+        for experiment, starts in EXPERIMENTS.items()
+        for start in starts
+        for fraction in FRACTIONS
+        for seed in SEEDS
+    ]
+    return Inputs(
+        records=(made_up_records(folder / "records", synthetic),),
+        targets=tuple(made_up_targets(folder / "targets" / name, name, synthetic) for name in EXPERIMENTS),
+        runs=tuple(made_up_run(folder / "runs" / f"{n}-{key[0]}", *key, synthetic) for n, key in enumerate(keys)),
+        predictions=tuple(
+            made_up_predictions(folder / "predictions" / f"{n}-{key[0]}", *key, synthetic) for n, key in enumerate(keys)
+        ),
+        scores=tuple(made_up_scores(folder / "scores" / name, name, synthetic) for name in EXPERIMENTS),
+        submissions=(made_up_submission(folder / "submission", synthetic),),
+    )
+
+
+def made_up_records(folder, synthetic):
+    generator = np.random.default_rng(0)
+    found = [
+        Record(
+            record_id=f"r{number}{HOSTILE}",
+            exam_id=f"e{number}",
+            patient_id=f"p{number // 2}",
+            tracing=1,
+            signal_uv=(200 * generator.standard_normal((12, 1000))).astype(np.int16),
+            rate_hz=100,
+            statements={HOSTILE: None} if number % 3 else {"normal": 100.0},
+            fold="1",
+            age_years=float("nan") if number == 0 else 20.0 + 9 * number,
+            sex=("female", "male", "unknown")[number % 3],
+            flags=("clipped",) if number == 1 else (),
+        )
+        for number in range(6)
+    ]
+    excluded = [Exclusion(HOSTILE, "flat", "signal", "constant", "a signal"), Exclusion("r99", "absent", "f", "-", "-")]
+    card = {"title": HOSTILE, "version": "1", "records": 9, "licence": "CC", "citation": HOSTILE, "doi": "10.1/x"}
+    facts = {"source": "made_up", "card": card}
+    return write_record_store(folder, [*found, *excluded], settings={}, facts=facts, **made_with(synthetic))
+
+
+def made_up_targets(folder, task, synthetic):
+    count = 24
+    ids = pd.DataFrame(
+        {name: [f"{name[0]}{n}" for n in range(count)] for name in ("record_id", "exam_id", "patient_id")}
+    )
+    ids = ids.assign(split=["test" if n % 2 else "validation" for n in range(count)], age_years=50.0, sex="male")
+    matrix = np.zeros((count, len(CLASSES)), np.uint8)
+    matrix[: count // 2, 0], matrix[::3, 1] = 1, 1
+    settings = {"name": task, "task": {"source": "made_up"}}
+    return write_targets(folder, ids, matrix, CLASSES, settings=settings, facts={}, **made_with(synthetic))
+
+
+def made_up_run(folder, experiment, start, fraction, seed, synthetic):
+    card = CheckpointCard(
+        model="resnet1d",
+        model_settings={},
+        classes=list(CLASSES),
+        leads=["I"],
+        rate_hz=400,
+        samples=8,
+        unit="mV",
+        preprocessing={},
+        parameters=1234567,
+        trained_on=[experiment],
+        best_epoch=2,
+        probe_logits=[],
+    )
+    history = "epoch,steps,learning_rate,train_loss,validation_loss,validation_auroc\n"
+    history += "1,9,0.1,1.0,0.9,\n2,18,0.1,0.8,0.7,0.6\n"
+    settings = {"experiment": experiment, "task": experiment, "model": "resnet1d", "start": start, "mode": "full"}
+    settings |= {"init": "pretrain" if start == "finetuned" else "random", "fraction": fraction, "seed": seed}
+    facts = {"records": {"train": 100}}
+    weights = {"w": np.zeros(1, np.float32)}
+    return write_checkpoint(folder, card, weights, history, settings=settings, facts=facts, **made_with(synthetic))
+
+
+def made_up_predictions(folder, experiment, start, fraction, seed, synthetic):
+    logits = np.random.default_rng(seed).standard_normal((24, len(CLASSES))).astype(np.float32)
+    classes = pd.DataFrame(logits, columns=list(CLASSES))
+    split = ["test" if n % 2 else "validation" for n in range(24)]
+    exams = pd.concat([pd.DataFrame({"exam_id": [f"e{n}" for n in range(24)], "split": split}), classes], axis=1)
+    records = pd.concat([pd.DataFrame({"record_id": [f"r{n}" for n in range(24)]}), exams], axis=1)
+    run = {"experiment": experiment, "model": "resnet1d", "start": start, "fraction": fraction, "seed": seed}
+    return write_predictions(folder, records, exams, settings={"run": run}, facts={}, **made_with(synthetic))
+
+
+def made_up_scores(folder, experiment, synthetic):
+    rows, gaps = [], []
+    for at, start in enumerate(EXPERIMENTS[experiment]):
+        for fraction in FRACTIONS:
+            of = (experiment, "resnet1d", start, fraction)
+            for shift, seed in enumerate([*map(str, SEEDS), "mean"]):
+                value = 0.7 + 0.1 * at + 0.05 * fraction + 0.01 * shift
+                rows += [
+                    (*of, seed, "test", metric, name, value, value - 0.04, value + 0.03, 12, 4, classes)
+                    for metric in ("auroc", "auprc", "f1", "brier")
+                    for name, classes in (("normal", 1), (HOSTILE, 1), ("macro", 2), ("macro_frequent", 1))
+                ]
+                rows.append((*of, seed, "test", "auroc", "never", *[np.nan] * 3, 12, 0, 1))
+                if seed != "mean":
+                    rows.append(
+                        (*of, seed, "validation", "threshold", HOSTILE, 0.3 + 0.1 * shift, *[np.nan] * 2, 12, 4, 1)
+                    )
+            rows.append((*of, "mean", "test", "auroc_seed_sd", "macro", 0.0123, *[np.nan] * 2, 12, 4, 2))
+            if at:
+                gaps.append((*of[:3], "from_scratch", fraction, "auroc", "macro", 0.1, -0.02, 0.15, 12, 2))
+    scores = pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
+    comparisons = pd.DataFrame(gaps, columns=list(COMPARISON_COLUMNS))
+    return write_scores(folder, scores, comparisons, settings={}, facts={}, **made_with(synthetic))
+
+
+def made_up_submission(folder, synthetic):
+    folder.mkdir(parents=True)
+    (folder / "predictions.csv").write_text("exam_id,normal\n1,0.5\n")
+    facts = {"source": "blind", "exams": 1, "classes_hash": "abc"}
+    settings = {"source": "blind", "experiment": "pretrain", "model": "resnet1d"}
+    return write_manifest(
+        folder, "submission", files=["predictions.csv"], settings=settings, facts=facts, **made_with(synthetic)
+    )
+
+
+def make(kind, name, inputs, folder):
+    (make_table if kind == "tables" else make_figure)(name, inputs, SETTINGS, "c0de", folder)
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """The made-up study, once called synthetic and once called real."""
+    return {origin: made_up_study(tmp_path_factory.mktemp(origin), origin == "synthetic") for origin in ORIGINS}
+
+
+@pytest.fixture(scope="module")
+def made(study, tmp_path_factory):
+    """Every table and figure of both studies: files by kind, name and origin."""
+    root = tmp_path_factory.mktemp("made")
+    return {
+        (kind, name, origin): make(kind, name, study[origin], root / origin / kind / name)
+        for kind, name in EVERY
+        for origin in ORIGINS
+    }
+
+
+def words(files):
+    """Everything in the files that a reader could see as text; pictures carry their words as comments."""
+    return "\n".join(data.decode() for name, data in sorted(files.items()) if name.endswith((".html", ".svg")))
+
+
+every = pytest.mark.parametrize(("kind", "name"), EVERY)
+
+
+@every
+def test_it_says_what_it_shows_and_what_it_needs(kind, name):
+    tree = ast.parse((PACKAGE / kind / f"{name}.py").read_text())
+    title = (ast.get_docstring(tree) or "").partition("\n\n")[0]
+    assert title.endswith(".") and "\n" not in title
+    constants = {node.targets[0].id: node.value for node in tree.body if isinstance(node, ast.Assign)}
+    needs = ast.literal_eval(constants["NEEDS"])
+    assert isinstance(needs, tuple) and needs and set(needs) <= set(MADE_FROM)
+    assert isinstance(ast.literal_eval(constants["SECTION"]), str)
+
+
+@every
+def test_on_synthetic_data_it_says_so_in_words_and_on_real_data_it_does_not(kind, name, made):
+    synthetic, real = made[kind, name, "synthetic"], made[kind, name, "real"]
+    beside = [file for file in synthetic if file.endswith((".html", ".svg"))]
+    assert beside and all(b"SYNTHETIC DATA" in synthetic[file] for file in beside)
+    assert "SYNTHETIC" not in words(real)
+    assert [json.loads(files["manifest.json"])["synthetic"] for files in (synthetic, real)] == [True, False]
+
+
+@every
+def test_a_study_with_everything_leaves_nothing_not_run(kind, name, made):
+    assert "not run: " not in words(made[kind, name, "real"])
+
+
+@every
+def test_the_same_inputs_give_the_same_bytes(kind, name, study, made, tmp_path):
+    first = made[kind, name, "real"]
+    assert first == make(kind, name, study["real"], tmp_path)
+    assert not re.search(rb"20\d\d-\d\d-\d\d", b"".join(first.values()))
+
+
+@every
+def test_without_inputs_it_says_not_run(kind, name, tmp_path):
+    assert "not run: " in words(make(kind, name, Inputs(), tmp_path))
+
+
+@every
+def test_hostile_names_stay_text(kind, name, made):
+    files = made[kind, name, "synthetic"]
+    assert not [file for file, data in files.items() if file.endswith((".html", ".svg")) and b"<script" in data]
+
+
+@every
+def test_it_is_given_only_what_it_needs_and_lists_it(kind, name, study, made):
+    needs = import_module(f"codeii.reporting.{kind}.{name}").NEEDS
+    expected = [path.as_posix() for path in study["real"].only(needs).paths()]
+    assert sorted(json.loads(made[kind, name, "real"]["manifest.json"])["inputs"]) == sorted(expected)
+
+
+def mixed(study, experiment):
+    """The real study with everything of one experiment synthetic."""
+    chosen = {
+        kind: tuple(
+            synthetic if synthetic.parent.name.endswith(experiment) else real
+            for real, synthetic in zip(getattr(study["real"], kind), getattr(study["synthetic"], kind), strict=True)
+        )
+        for kind in ("targets", "runs", "predictions", "scores")
+    }
+    return replace(study["real"], **chosen)
+
+
+@every
+def test_what_is_synthetic_is_marked_where_real_data_stand_beside_it(kind, name, study, tmp_path):
+    module = import_module(f"codeii.reporting.{kind}.{name}")
+    if not {"scores", "runs"} & set(module.NEEDS):
+        pytest.skip("shows no experiment")
+    experiment, other = (
+        ("pretrain", "transfer") if module.SECTION in ("Pretraining", "Classes") else ("transfer", "pretrain")
+    )
+    text = words(make(kind, name, mixed(study, experiment), tmp_path))
+    assert "PARTLY SYNTHETIC DATA" in text
+    assert "(synthetic)" in text and f"{other} (synthetic)" not in text
+    assert not re.search(rf">{experiment}<|<!-- {experiment} -->", text)
+
+
+def test_a_class_without_positives_is_not_evaluable_and_says_on_how_many_exams(made):
+    files = made["tables", "per_class", "real"]
+    assert "not evaluable (0 of 12 positive)" in words(files)
+    table = pd.read_csv(BytesIO(files["table.csv"]))
+    assert table.loc[table["class"] == "never", "auroc"].isna().all()
+
+
+def test_a_table_file_keeps_full_precision(made):
+    found = pd.read_csv(BytesIO(made["tables", "headline", "real"]["table.csv"]), dtype=str)
+    assert found["auroc"].tolist() == [repr(0.7 + 0.05 + 0.02), repr(0.7 + 0.05 + 0.02), repr(0.7 + 0.1 + 0.05 + 0.02)]
+    assert found["n_classes_total"].tolist() == ["3"] * 3 and found["n_seeds"].tolist() == ["2"] * 3

@@ -1,0 +1,103 @@
+"""The door of the targets: what goes in comes out, and nothing else goes through."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from codeii.artifacts.manifest import IntegrityError, read_manifest, write_manifest
+from codeii.artifacts.targets import ID_COLUMNS, TARGETS, Targets, read_targets, write_targets
+
+MATRIX = np.array([[1, 0], [0, 1], [0, 0]], np.uint8)
+
+
+def ids(**changes: object) -> pd.DataFrame:
+    table = pd.DataFrame(
+        {
+            "record_id": ["r1", "r2", "r3"],
+            "exam_id": ["e1", "e2", "e3"],
+            "patient_id": ["p1", "p2", "p3"],
+            "split": ["train", "validation", "test"],
+            "age_years": [60.0, np.nan, 18.0],
+            "sex": ["male", "female", "unknown"],
+        }
+    )
+    return table.assign(**changes)
+
+
+def write(folder: Path, table: pd.DataFrame, matrix: np.ndarray = MATRIX) -> Path:
+    return write_targets(
+        folder, table, matrix, ["AF", "SR"], settings={}, code="c", inputs=[], facts={"source": "x"}, synthetic=True
+    )
+
+
+def alter(manifest: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Path:
+    """Change targets.parquet and sign it again, as a faulty writer would."""
+    folder, old = manifest.parent, read_manifest(manifest, "targets")
+    change(pd.read_parquet(folder / TARGETS)).to_parquet(folder / TARGETS, index=False)
+    return write_manifest(
+        folder, "targets", files=[TARGETS], settings={}, code="c", inputs=[], facts=old.facts, synthetic=True
+    )
+
+
+def test_targets_come_back_as_they_were(tmp_path: Path) -> None:
+    targets = read_targets(write(tmp_path, ids()))
+    assert isinstance(targets, Targets) and targets.classes == ("AF", "SR")
+    np.testing.assert_array_equal(targets.table[["AF", "SR"]].to_numpy(), MATRIX)
+    pd.testing.assert_frame_equal(targets.table[list(ID_COLUMNS)], ids())
+    np.testing.assert_array_equal(targets.matrix("validation"), [[0, 1]])
+    assert targets.of("test")["record_id"].tolist() == ["r3"]
+
+
+def test_positives_and_records_are_counted_by_split(tmp_path: Path) -> None:
+    facts = read_targets(write(tmp_path, ids())).manifest.facts
+    assert facts["positives"]["train"] == {"AF": 1, "SR": 0}
+    assert facts["records"] == {"train": 1, "validation": 1, "test": 1} and facts["source"] == "x"
+
+
+@pytest.mark.parametrize(
+    ("table", "matrix", "message"),
+    [
+        (ids(record_id="r1"), MATRIX, "record_id 'r1' occurs twice"),
+        (ids(split="valid"), MATRIX, r"split \['valid'\] is not one of"),
+        (ids(patient_id=["p", "p", "q"]), MATRIX, "patient 'p' is in more than one split"),
+        (ids(), MATRIX * 2, "values other than 0 and 1"),
+    ],
+)
+def test_targets_that_break_the_form_are_not_written(
+    tmp_path: Path, table: pd.DataFrame, matrix: np.ndarray, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        write(tmp_path, table, matrix)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.rename(columns={"AF": "SR", "SR": "AF"}), "class columns differ from the manifest's label set"),
+        (lambda t: t.drop(columns="SR"), "class columns differ"),
+        (lambda t: t.drop(columns="sex"), "targets have columns"),
+        (lambda t: t.assign(AF=2), "values other than 0 and 1"),
+        (lambda t: t.assign(split=""), r"split \[''\] is not one of"),
+        (lambda t: t.assign(record_id="r1"), "occurs twice"),
+        (lambda t: t.assign(patient_id="p"), "in more than one split"),
+    ],
+)
+def test_targets_that_break_the_form_are_not_read(
+    tmp_path: Path, change: Callable[[pd.DataFrame], pd.DataFrame], message: str
+) -> None:
+    manifest = alter(write(tmp_path, ids()), change)
+    with pytest.raises(ValueError, match=message):
+        read_targets(manifest)
+
+
+def test_a_flipped_byte_is_noticed(tmp_path: Path) -> None:
+    manifest = write(tmp_path, ids())
+    content = bytearray((tmp_path / TARGETS).read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / TARGETS).write_bytes(content)
+    with pytest.raises(IntegrityError, match=r"targets\.parquet: content changed"):
+        read_targets(manifest)

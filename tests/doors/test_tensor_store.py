@@ -1,0 +1,142 @@
+"""The door of the tensors: what goes in comes out, and nothing else goes through."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from codeii.artifacts.manifest import IntegrityError, load_manifest, write_manifest
+from codeii.artifacts.tensor_store import INDEX, SIGNALS, blocks, read_tensor_store, write_tensor_store
+
+
+def index_of(count: int) -> pd.DataFrame:
+    names = [f"r{n}" for n in range(count)]
+    return pd.DataFrame({"record_id": names, "exam_id": names, "patient_id": names, "rate_hz": 500})
+
+
+def tensors(count: int, leads: int = 8, samples: int = 20) -> np.ndarray:
+    return np.random.default_rng(0).integers(-99, 99, (count, leads, samples)).astype(np.int16)
+
+
+def write(folder: Path, parts: Iterable[np.ndarray], index: pd.DataFrame, leads: int = 8) -> Path:
+    return write_tensor_store(
+        folder,
+        parts,
+        index,
+        leads=leads,
+        samples=20,
+        unit="mV",
+        scale=1e-3,
+        settings={},
+        code="c",
+        inputs=[],
+        facts={"cropped_records": 1},
+        synthetic=True,
+    )
+
+
+def sign_again(manifest: Path, **facts: object) -> Path:
+    """Write the manifest anew for changed files, as a faulty writer would."""
+    old = load_manifest(manifest, "tensors").facts
+    return write_manifest(
+        manifest.parent,
+        "tensors",
+        files=[SIGNALS, INDEX],
+        settings={},
+        code="c",
+        inputs=[],
+        facts=old | facts,
+        synthetic=True,
+    )
+
+
+@pytest.mark.parametrize("size", [1, 3, 10])
+def test_tensors_come_back_as_they_were_whatever_the_block(tmp_path: Path, size: int) -> None:
+    made = tensors(10)
+    store = read_tensor_store(write(tmp_path, (made[part] for part in blocks(10, size)), index_of(10)))
+    np.testing.assert_array_equal(store.signals, made)
+    assert isinstance(store.signals, np.memmap) and store.scale == 1e-3
+    assert list(store.index.columns) == ["record_id", "exam_id", "patient_id"]
+    facts = store.manifest.facts
+    assert facts["unit"] == "mV" and facts["records"] == 10 and facts["cropped_records"] == 1
+
+
+def test_the_signal_file_is_plain_npy(tmp_path: Path) -> None:
+    write(tmp_path, [tensors(3)], index_of(3))
+    np.testing.assert_array_equal(np.load(tmp_path / SIGNALS), tensors(3))
+
+
+def test_an_empty_store_can_be_read(tmp_path: Path) -> None:
+    assert read_tensor_store(write(tmp_path, [], index_of(0))).signals.shape == (0, 8, 20)
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ([tensors(3).astype(np.float32)], r"block of float32 \(3, 8, 20\), expected int16 \(n, 8, 20\)"),
+        ([tensors(3, leads=12)], r"block of int16 \(3, 12, 20\)"),
+        ([tensors(3, samples=21)], r"block of int16 \(3, 8, 21\)"),
+        ([tensors(2)], "2 tensors for 3 rows of the index"),
+        ([tensors(3), tensors(1)], "4 tensors for 3 rows of the index"),
+    ],
+)
+def test_tensors_that_break_the_form_are_not_written(tmp_path: Path, parts: list[np.ndarray], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        write(tmp_path, parts, index_of(3))
+    assert not (tmp_path / "manifest.json").exists()
+
+
+def test_an_index_of_another_length_is_not_read(tmp_path: Path) -> None:
+    manifest = write(tmp_path, [tensors(3)], index_of(3))
+    index_of(2).iloc[:, :3].to_parquet(tmp_path / INDEX, index=False)
+    with pytest.raises(ValueError, match=r"signals int16 \(3, 8, 20\), expected int16 \(2, 8, 20\)"):
+        read_tensor_store(sign_again(manifest))
+
+
+def test_another_type_of_number_is_not_read(tmp_path: Path) -> None:
+    manifest = write(tmp_path, [tensors(3)], index_of(3))
+    np.save(tmp_path / SIGNALS, tensors(3).astype(np.float16))
+    with pytest.raises(ValueError, match="signals float16"):
+        read_tensor_store(sign_again(manifest))
+
+
+def test_another_number_of_leads_than_stated_is_not_read(tmp_path: Path) -> None:
+    manifest = write(tmp_path, [tensors(3)], index_of(3))
+    with pytest.raises(ValueError, match=r"expected int16 \(3, 12, 20\)"):
+        read_tensor_store(sign_again(manifest, leads=12))
+
+
+def test_a_record_given_twice_is_not_read(tmp_path: Path) -> None:
+    manifest = write(tmp_path, [tensors(3)], index_of(3))
+    index_of(3).assign(record_id="r0").iloc[:, :3].to_parquet(tmp_path / INDEX, index=False)
+    with pytest.raises(ValueError, match="a record_id occurs twice"):
+        read_tensor_store(sign_again(manifest))
+
+
+@pytest.mark.parametrize("name", [SIGNALS, INDEX])
+def test_a_flipped_byte_is_noticed_in_every_file(tmp_path: Path, name: str) -> None:
+    manifest = write(tmp_path, [tensors(3)], index_of(3))
+    content = bytearray((tmp_path / name).read_bytes())
+    content[-3] ^= 1
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(IntegrityError, match=f"{name}: content changed"):
+        read_tensor_store(manifest)
+
+
+def test_a_truncated_file_is_noticed_by_its_size(tmp_path: Path) -> None:
+    manifest = write(tmp_path, [tensors(3)], index_of(3))
+    with (tmp_path / SIGNALS).open("r+b") as file:
+        file.truncate(300)
+    with pytest.raises(IntegrityError, match=r"signals\.npy: 300 bytes, the manifest says"):
+        read_tensor_store(manifest)
+
+
+def test_an_artefact_of_another_kind_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("x")
+    manifest = write_manifest(
+        tmp_path, "records", files=["x"], settings={}, code="", inputs=[], facts={}, synthetic=False
+    )
+    with pytest.raises(IntegrityError, match="kind 'records', expected 'tensors'"):
+        read_tensor_store(manifest)

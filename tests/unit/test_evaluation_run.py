@@ -1,0 +1,240 @@
+"""From predictions and targets on disk to scores and comparisons on disk."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from codeii.artifacts.predictions import read_predictions, write_predictions
+from codeii.artifacts.scores import Scores, read_scores
+from codeii.artifacts.targets import read_targets, write_targets
+from codeii.evaluation.run import evaluate
+
+CLASSES = ("NORM", "MI", "RARE", "NEVER")
+PROVENANCE: dict[str, Any] = {"code": "c", "inputs": [], "facts": {}, "synthetic": True}
+SETTINGS = {"metrics": ["auroc", "auprc", "f1", "fmax", "sensitivity", "specificity"], "replicates": 60}
+
+
+def records_of(split: str, exams: int, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
+    """Exams of one split, the first ten with two records, patients with one or two exams."""
+    rng = np.random.default_rng(seed)
+    target = (rng.random((exams, 4)) < [0.5, 0.3, 0.0, 0.0]).astype(np.uint8)
+    target[3, 2] = 1
+    exam = np.concatenate([np.arange(exams), np.arange(10)])
+    ids = pd.DataFrame(
+        {
+            "record_id": [f"{split}-{number}-{copy}" for copy, number in enumerate(exam)],
+            "exam_id": [f"{split}-{number:03d}" for number in exam],
+            "patient_id": [f"{split}-p{number // 2}" for number in exam],
+            "split": split,
+            "age_years": 50.0,
+            "sex": "female",
+        }
+    )
+    return ids, target[exam]
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> Path:
+    parts = [records_of("validation", 40, 1), records_of("test", 60, 2)]
+    ids = pd.concat([part[0] for part in parts], ignore_index=True)
+    matrix = np.concatenate([part[1] for part in parts])
+    return write_targets(tmp_path / "targets", ids, matrix, CLASSES, settings={}, **PROVENANCE)
+
+
+def run_of(task: Path, folder: Path, start: str, seed: int, skill: float, fraction: float = 0.1) -> Path:
+    """Predictions whose logits are the targets times `skill` plus noise of `seed`."""
+    targets = read_targets(task)
+    exams = targets.table.drop_duplicates("exam_id").reset_index(drop=True)
+    rng = np.random.default_rng([seed, round(skill * 10)])
+    truth = exams[list(CLASSES)].to_numpy(np.float32)
+    logit = pd.DataFrame((truth * skill + rng.standard_normal(truth.shape)).astype(np.float32), columns=list(CLASSES))
+    by_exam = pd.concat([exams[["exam_id", "split"]], logit], axis=1)
+    by_record = targets.table[["record_id", "exam_id", "split"]].merge(by_exam.drop(columns="split"), on="exam_id")
+    run = {"experiment": "transfer", "model": "resnet1d", "start": start, "fraction": fraction, "seed": seed}
+    out = folder / f"{start}-{fraction}-{seed}"
+    return write_predictions(out, by_record, by_exam, settings={"run": run}, **PROVENANCE)
+
+
+def rewrite(manifest: Path, folder: Path, records: pd.DataFrame, exams: pd.DataFrame) -> Path:
+    settings = read_predictions(manifest).manifest.settings
+    return write_predictions(folder, records, exams, settings=settings, **PROVENANCE)
+
+
+def judge(predictions: list[Path], task: Path, folder: Path, **changes: Any) -> Scores:
+    settings: Mapping[str, Any] = {"evaluation": SETTINGS | changes, "reference_start": "scratch"}
+    evaluate(predictions, task, settings, "code", folder)
+    return read_scores(folder / "manifest.json")
+
+
+@pytest.fixture
+def runs(task: Path, tmp_path: Path) -> list[Path]:
+    skills = {"scratch": 0.5, "pretrained": 2.0}
+    return [run_of(task, tmp_path, start, seed, skill) for start, skill in skills.items() for seed in (0, 1)]
+
+
+def value(scores: pd.DataFrame, **where: Any) -> pd.Series:
+    found = scores[np.logical_and.reduce([scores[name] == wanted for name, wanted in where.items()])]
+    assert len(found) == 1, where
+    return found.iloc[0]
+
+
+def test_macro_auroc_is_scikit_learns_over_the_evaluable_classes(runs: list[Path], task: Path, tmp_path: Path) -> None:
+    scores = judge(runs, task, tmp_path / "scores").scores
+    run, rows = read_predictions(runs[2]), read_targets(task).of("test").drop_duplicates("exam_id").set_index("exam_id")
+    logit = run.exam_logits("test").loc[rows.index]
+    per_class = [roc_auc_score(rows[name], logit[name]) for name in CLASSES[:3]]
+    row = value(scores, start="pretrained", seed="0", split="test", metric="auroc", **{"class": "macro"})
+    assert row["value"] == pytest.approx(np.mean(per_class), abs=1e-12)
+    assert (row["n_classes"], row["n_exams"]) == (3, 60) and row["low"] < row["value"] < row["high"]
+
+
+def test_a_class_without_positives_is_undefined_and_left_out_of_the_macro(
+    runs: list[Path], task: Path, tmp_path: Path
+) -> None:
+    found = judge(runs, task, tmp_path / "scores")
+    never = found.scores[(found.scores["class"] == "NEVER") & (found.scores["split"] == "test")]
+    assert len(never) == 6 * 6 and never[["value", "low", "high"]].isna().all(axis=None)
+    frequent = value(found.scores, start="scratch", seed="1", metric="f1", split="test", **{"class": "macro_frequent"})
+    assert frequent["n_classes"] == 2
+    facts = found.manifest.facts
+    assert facts["not_evaluable"] == {"validation": ["NEVER"], "test": ["NEVER"]}
+    assert facts["default_thresholds"] == ["NEVER"]
+    assert list(facts["undefined_resamples"]) == ["RARE"] and 0 < facts["undefined_resamples"]["RARE"] < 60
+    rare = value(found.scores, start="scratch", seed="1", metric="auroc", split="test", **{"class": "RARE"})
+    assert rare["n_positives"] == 1 and np.isfinite(rare[["value", "low", "high"]].astype(float)).all()
+
+
+def test_seeds_are_averaged_and_their_spread_is_given(runs: list[Path], task: Path, tmp_path: Path) -> None:
+    scores = judge(runs, task, tmp_path / "scores").scores
+    of = {"start": "scratch", "split": "test", "class": "macro"}
+    both = [value(scores, seed=str(seed), metric="auprc", **of)["value"] for seed in (0, 1)]
+    mean = value(scores, seed="mean", metric="auprc", **of)
+    assert mean["value"] == pytest.approx(np.mean(both), abs=1e-15) and mean["low"] < mean["value"] < mean["high"]
+    assert value(scores, seed="mean", metric="auprc_seed_sd", **of)["value"] == pytest.approx(np.std(both, ddof=1))
+
+
+def test_the_mean_of_one_seed_is_that_seed(runs: list[Path], task: Path, tmp_path: Path) -> None:
+    scores = judge(runs[:1], task, tmp_path / "scores").scores
+    test = scores[scores["split"] == "test"]
+    seed, mean = (test[test["seed"] == label].drop(columns="seed").reset_index(drop=True) for label in ("0", "mean"))
+    pd.testing.assert_frame_equal(seed, mean, check_exact=True)
+    assert not scores["metric"].str.endswith("seed_sd").any()
+
+
+def test_starts_are_compared_on_the_same_resamples(task: Path, tmp_path: Path) -> None:
+    twin = [run_of(task, tmp_path / start, start, seed, 1.0) for start in ("scratch", "twin") for seed in (0, 1)]
+    better = [run_of(task, tmp_path, "pretrained", seed, 3.0) for seed in (0, 1)]
+    found = judge(twin + better, task, tmp_path / "scores").comparisons
+    equal, gain = found[found["start"] == "twin"], found[found["start"] == "pretrained"]
+    assert len(equal) == len(gain) == 6 * 2 and (found["versus"] == "scratch").all() and (found["n_seeds"] == 2).all()
+    assert (equal[["difference", "low", "high"]] == 0).all(axis=None)
+    macro = value(gain, metric="auroc", **{"class": "macro"})
+    assert 0 < macro["low"] < macro["difference"] < macro["high"]
+
+
+def test_the_order_of_rows_in_the_files_changes_nothing(runs: list[Path], task: Path, tmp_path: Path) -> None:
+    plain = judge(runs, task, tmp_path / "plain")
+    table = read_targets(task).table.sample(frac=1, random_state=1).reset_index(drop=True)
+    ids, matrix = table[[*table.columns[:6]]], table[list(CLASSES)].to_numpy()
+    other_task = write_targets(tmp_path / "other", ids, matrix, CLASSES, settings={}, **PROVENANCE)
+    shuffled = []
+    for number, path in enumerate(runs):
+        run = read_predictions(path)
+        exams = run.exams.sample(frac=1, random_state=number)
+        shuffled.append(rewrite(path, tmp_path / f"shuffled{number}", run.records, exams))
+    judge(shuffled, other_task, tmp_path / "again")
+    assert (tmp_path / "again" / "scores.csv").read_bytes() == (tmp_path / "plain" / "scores.csv").read_bytes()
+    assert (tmp_path / "again" / "comparisons.csv").read_bytes() == (
+        tmp_path / "plain" / "comparisons.csv"
+    ).read_bytes()
+    assert len(plain.scores)
+
+
+def test_thresholds_never_see_the_test_split(runs: list[Path], task: Path, tmp_path: Path) -> None:
+    run = read_predictions(runs[0])
+    exams, test = run.exams.copy(), run.exams["split"] == "test"
+    for number, name in enumerate(CLASSES):
+        exams.loc[test, name] = exams.loc[test, name].sample(frac=1, random_state=number).to_numpy()
+    permuted = rewrite(runs[0], tmp_path / "permuted", run.records, exams)
+    before, after = (judge([path], task, tmp_path / f"t{path.parent.name}").scores for path in (runs[0], permuted))
+    columns = ["class", "value", "n_positives"]
+    thresholds = before[before["metric"] == "threshold"][columns]
+    assert len(thresholds) == 4 and (before[before["metric"] == "threshold"]["split"] == "validation").all()
+    pd.testing.assert_frame_equal(thresholds, after[after["metric"] == "threshold"][columns])
+    assert thresholds["value"].iloc[-1] == 0.5
+    assert before[before["metric"] == "f1"]["value"].tolist() != after[after["metric"] == "f1"]["value"].tolist()
+
+
+def test_validation_rows_are_macros_without_interval(runs: list[Path], task: Path, tmp_path: Path) -> None:
+    scores = judge(runs, task, tmp_path / "scores").scores
+    rows = scores[(scores["split"] == "validation") & (scores["metric"] != "threshold")]
+    assert set(rows["class"]) == {"macro"} and rows["low"].isna().all() and (rows["n_exams"] == 40).all()
+
+
+def test_without_resamples_there_are_no_intervals(runs: list[Path], task: Path, tmp_path: Path) -> None:
+    found = judge(runs, task, tmp_path / "scores", replicates=0)
+    assert found.scores[["low", "high"]].isna().all(axis=None)
+    assert found.comparisons["difference"].notna().all() and found.comparisons["low"].isna().all()
+
+
+def test_swapped_class_columns_are_refused(runs: list[Path], task: Path, tmp_path: Path) -> None:
+    run = read_predictions(runs[0])
+    swap = {"NORM": "MI", "MI": "NORM"}
+    swapped = rewrite(runs[0], tmp_path / "swapped", run.records.rename(columns=swap), run.exams.rename(columns=swap))
+    with pytest.raises(ValueError, match="class 0 of the predictions is 'MI', of the targets 'NORM'"):
+        judge([swapped], task, tmp_path / "scores")
+
+
+def test_another_class_is_refused(runs: list[Path], task: Path, tmp_path: Path) -> None:
+    run = read_predictions(runs[0])
+    names = {"MI": "STEMI"}
+    renamed = rewrite(runs[0], tmp_path / "renamed", run.records.rename(columns=names), run.exams.rename(columns=names))
+    with pytest.raises(ValueError, match=r"lack classes 1 \('MI'\) and have unknown ones 1 \('STEMI'\)"):
+        judge([renamed], task, tmp_path / "scores")
+
+
+def test_a_missing_exam_is_named(runs: list[Path], task: Path, tmp_path: Path) -> None:
+    run = read_predictions(runs[0])
+    gone = "test-007"
+    records, exams = (table[table["exam_id"] != gone] for table in (run.records, run.exams))
+    short = rewrite(runs[0], tmp_path / "short", records, exams)
+    with pytest.raises(ValueError, match=r"test split lack 1 \('test-007'\) and have none"):
+        judge([short], task, tmp_path / "scores")
+
+
+def test_records_of_an_exam_that_disagree_are_refused(runs: list[Path], task: Path, tmp_path: Path) -> None:
+    table = read_targets(task).table
+    ids, matrix = table[[*table.columns[:6]]], table[list(CLASSES)].to_numpy().copy()
+    row = int(np.flatnonzero(table["exam_id"] == "test-002")[1])
+    matrix[row, 0] ^= 1
+    torn = write_targets(tmp_path / "torn", ids, matrix, CLASSES, settings={}, **PROVENANCE)
+    with pytest.raises(ValueError, match="records of exam 'test-002' have different targets"):
+        judge(runs, torn, tmp_path / "scores")
+
+
+def test_a_run_given_twice_is_refused(runs: list[Path], task: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="already given"):
+        judge([*runs, runs[0]], task, tmp_path / "scores")
+
+
+def test_a_start_without_its_reference_is_refused(runs: list[Path], task: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"reference start 'scratch' has no run .* there are \['pretrained'\]"):
+        judge(runs[2:], task, tmp_path / "scores")
+
+
+def test_a_start_with_other_seeds_than_its_reference_is_refused(runs: list[Path], task: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"pretrained has seeds \(0,\), the reference scratch has \(0, 1\)"):
+        judge(runs[:3], task, tmp_path / "scores")
+
+
+def test_a_task_without_test_exams_has_undefined_test_scores(tmp_path: Path) -> None:
+    ids, matrix = records_of("validation", 40, 1)
+    task = write_targets(tmp_path / "targets", ids, matrix, CLASSES, settings={}, **PROVENANCE)
+    scores = judge([run_of(task, tmp_path, "scratch", 0, 1.0)], task, tmp_path / "scores").scores
+    assert scores[scores["split"] == "test"]["value"].isna().all()
+    assert value(scores, split="validation", seed="0", metric="auroc", **{"class": "macro"})["value"] > 0.5

@@ -1,0 +1,96 @@
+"""Every fault of params.yaml is one sentence with its dotted path and what is accepted."""
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from codeii.workflow.load import check_params, load_params, merge
+from codeii.workflow.plugins import model_settings, names_in
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def values() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "params.yaml").read_text())
+
+
+@pytest.mark.parametrize("over", [[], ["config/paper.yaml"], ["tests/params/tiny.yaml"], ["tests/params/real.yaml"]])
+def test_every_study_of_the_repository_is_valid(over: list[str]) -> None:
+    params = load_params([ROOT / "params.yaml", *(ROOT / name for name in over)])
+    assert params.experiments
+
+
+FAULTS = [
+    ("sources.ptbxl.verson", "1.0.3", ["sources.ptbxl.verson: this key is not known"]),
+    ("preprocessing.code_100hz.rate_hz", 0, ["preprocessing.code_100hz.rate_hz", "found 0", "greater than 0"]),
+    ("preprocessing.code_100hz.leads", "nine", ["found 'nine'", "'eight' or 'twelve'"]),
+    ("tasks.ptbxl_all.source", "ptbxll", ["tasks.ptbxl_all.source: 'ptbxll'", "Did you mean 'ptbxl'?"]),
+    ("tasks.ptbxl_all.label_set", "ptbxl_al", ["'ptbxl_al' is not one of", "Did you mean 'ptbxl_all'?"]),
+    ("tasks.cpsc2018.splits.shares.test", 0.3, ["tasks.cpsc2018.splits.shares", "sum to 1.2, expected 1"]),
+    ("tasks.ptbxl_all.splits.test", [9], ["fold 9 is in more than one split"]),
+    ("experiments.cpsc2018.models", ["resnet2d"], ["experiments.cpsc2018.models: 'resnet2d'", "resnet1d"]),
+    ("experiments.cpsc2018.starts", ["nowhere"], ["experiments.cpsc2018.starts: 'nowhere'", "from_scratch"]),
+    ("experiments.cpsc2018.seeds", [0, 0], ["experiments.cpsc2018.seeds", "twice"]),
+    ("experiments.cpsc2018.recipe", "transfr", ["experiments.cpsc2018.recipe", "Did you mean 'transfer'?"]),
+    ("experiments.code_ii_pretraining.fractions", [0.1], ["needs fraction 1.0 of code_ii_pretraining"]),
+    ("starts.code_ii_linear.init", "cpsc2018", ["itself starts from a checkpoint"]),
+    ("recipes.transfer.learning_rate", "fast", ["recipes.transfer.learning_rate: found 'fast'", "number"]),
+    ("models.resnet1d.kernel", 9, ["models.resnet1d.kernel: this key is not known"]),
+    ("models.resnet9d", {}, ["models: 'resnet9d' is not one of"]),
+    ("evaluation.metrics", ["auc"], ["evaluation.metrics: 'auc' is not one of"]),
+    ("reporting.figures", ["rok"], ["reporting.figures: 'rok'", "Did you mean 'roc'?"]),
+    ("sources.ptbxl.twin", None, ["sources.ptbxl.twin: missing"]),
+    ("sources.ptbxl.origin", "local", ["sources.ptbxl.path: missing"]),
+    ("sources.chapman", {"version": "1", "origin": "local", "path": "x"}, ["sources: 'chapman' is not one of"]),
+    ("run.experiments", ["cpsc"], ["run.experiments.0: 'cpsc'"]),
+    ("evaluation.level", 1.5, ["evaluation.level: found 1.5"]),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "words"), FAULTS, ids=[fault[0] for fault in FAULTS])
+def test_a_fault_is_a_sentence(values: dict[str, Any], path: str, value: Any, words: list[str]) -> None:
+    changed = deepcopy(values)
+    *parents, last = path.split(".")
+    block = changed
+    for parent in parents:
+        block = block[parent]
+    block[last] = value
+    with pytest.raises(ValueError) as caught:
+        check_params(changed)
+    for word in words:
+        assert word in str(caught.value)
+    assert "Traceback" not in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_several_faults_are_several_lines(values: dict[str, Any]) -> None:
+    changed = deepcopy(values)
+    changed["evaluation"]["replicates"] = -1
+    changed["unknown"] = 1
+    with pytest.raises(ValueError) as caught:
+        check_params(changed)
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_mappings_merge_and_lists_are_replaced() -> None:
+    assert merge({"a": {"x": 1, "y": [1, 2]}, "b": 1}, {"a": {"y": [3]}}) == {"a": {"x": 1, "y": [3]}, "b": 1}
+
+
+def test_a_chain_of_checkpoints_to_another_preprocessing_is_refused(values: dict[str, Any]) -> None:
+    changed = deepcopy(values)
+    changed["preprocessing"]["other"] = dict(changed["preprocessing"]["code_100hz"], rate_hz=200)
+    changed["experiments"]["cpsc2018"]["preprocessing"] = "other"
+    with pytest.raises(ValueError, match="a checkpoint keeps its preprocessing"):
+        check_params(changed)
+
+
+@pytest.mark.parametrize("name", names_in("models"))
+def test_settings_read_without_torch_are_those_of_the_file(name: str) -> None:
+    from importlib import import_module
+
+    module = import_module(f"codeii.models.{name}")
+    assert model_settings(name).model_json_schema() == module.Settings.model_json_schema()

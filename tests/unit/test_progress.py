@@ -1,0 +1,78 @@
+"""Progress of long work: items pass unchanged, and standard error says how far it is."""
+
+import io
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from codeii.schema.progress import LINE_EVERY_S, line_of, progress
+
+SOURCE = Path(__file__).parents[2] / "src"
+
+
+def clocked(seconds: float, count: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """Items that each take `seconds` of a made-up clock."""
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+
+    def items() -> Iterator[int]:
+        for item in range(count):
+            now[0] += seconds
+            yield item
+
+    return items()
+
+
+def test_short_work_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(progress(iter("abc"), 3, "reading")) == ["a", "b", "c"]
+    assert capsys.readouterr() == ("", "")
+
+
+def test_long_work_says_a_line_each_half_minute_and_one_at_the_end(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert list(progress(clocked(10, 8, monkeypatch), 8, "reading")) == list(range(8))
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert LINE_EVERY_S == 30
+    assert err.splitlines() == [
+        "reading: 3 of 8 (38 %), 0.1/s, 0:50 left",
+        "reading: 6 of 8 (75 %), 0.1/s, 0:20 left",
+        "reading: 8 done in 1:20",
+    ]
+
+
+def test_work_of_unknown_length_says_its_rate_alone() -> None:
+    assert line_of("reading", 1234, None, 2.0) == "reading: 1,234, 617/s"
+    assert line_of("reading", 10, 7210, 10.0) == "reading: 10 of 7,210 (0 %), 1.0/s, 2:00:00 left"
+    assert line_of("reading", 0, 5, 0.0) == "reading: 0 of 5 (0 %), 0.0/s, time left unknown"
+
+
+def test_a_terminal_gets_a_bar_with_what_count_and_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    monkeypatch.setattr(screen, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    assert list(progress(range(4), 4, "reading")) == [0, 1, 2, 3]
+    assert "reading" in screen.getvalue()
+    assert "4/4" in screen.getvalue()
+    assert "/s" in screen.getvalue()
+
+
+def test_an_error_in_the_work_is_not_swallowed() -> None:
+    with pytest.raises(ZeroDivisionError):
+        for item in progress(range(3), 3, "dividing"):
+            1 / item
+
+
+def test_rich_is_not_imported_where_nobody_looks() -> None:
+    work = "from codeii.schema.progress import progress; list(progress([1], 1, 'x'))"
+    code = f"import sys; {work}; print('rich' in sys.modules)"
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": str(SOURCE)}
+    )
+    assert ran.stdout == "False\n"

@@ -1,0 +1,76 @@
+"""A checkout of its own with a small study in it, run once for all tests of the workflow."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from codeii.workflow.load import merge
+
+ROOT = Path(__file__).parents[2]
+COPIED = ("Snakefile", "workflow", "profiles", "src", "envs", "config", "dvc.yaml", ".dvc", ".dvcignore", ".gitignore")
+BIN = Path(sys.executable).parent
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A folder with the project's files; `run` calls one of its commands there."""
+
+    folder: Path
+
+    def run(self, *command: str, expect: int | None = 0, env: dict[str, str] | None = None) -> str:
+        path = f"{BIN}:{os.environ['PATH']}"
+        variables = {**os.environ, "PATH": path, "PYTHONPATH": str(self.folder / "src"), **(env or {})}
+        done = subprocess.run(
+            command, cwd=self.folder, env=variables, capture_output=True, text=True, timeout=900, check=False
+        )
+        output = done.stdout + done.stderr
+        assert expect is None or done.returncode == expect, f"{command} ended with {done.returncode}:\n{output[-6000:]}"
+        return output
+
+    def snakemake(self, *arguments: str, expect: int | None = 0) -> str:
+        return self.run("snakemake", "--cores", "2", *arguments, expect=expect)
+
+    def planned(self) -> dict[str, int]:
+        """Jobs that a dry run lists, by rule."""
+        output = self.snakemake("-n", "--quiet", "host")
+        if "Nothing to be done" in output:
+            return {}
+        lines = output.split("Job stats:")[1].strip().splitlines()[2:]
+        counts = {}
+        for line in lines:
+            words = line.split()
+            if len(words) != 2 or not words[1].isdigit():
+                break
+            counts[words[0]] = int(words[1])
+        return {rule: count for rule, count in counts.items() if rule not in ("total", "all")}
+
+
+def copy_checkout(folder: Path, *over: str) -> Checkout:
+    """Copy the project, with the given parameter files merged into its params.yaml."""
+    folder.mkdir(parents=True)
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            ignored = shutil.ignore_patterns("__pycache__", "cache", "tmp", "*.egg-info")
+            shutil.copytree(source, folder / name, ignore=ignored)
+        else:
+            shutil.copy2(source, folder / name)
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    for name in over:
+        params = merge(params, yaml.safe_load((ROOT / name).read_text()))
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    return Checkout(folder)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A checkout whose tiny study has run to the report. Tests that change it put it back."""
+    checkout = copy_checkout(tmp_path_factory.mktemp("study") / "checkout", "tests/params/tiny.yaml")
+    checkout.snakemake()
+    return checkout

@@ -1,0 +1,108 @@
+"""The tiny study, end to end: what runs, what reruns, what is noticed."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.conftest import Checkout
+
+pytestmark = [pytest.mark.study, pytest.mark.xdist_group("tiny study")]
+
+
+@contextmanager
+def edited(path: Path, old: str, new: str) -> Iterator[None]:
+    """Change a file for a moment; its time stamp comes back with its content."""
+    text, stat = path.read_text(), path.stat()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    try:
+        yield
+    finally:
+        path.write_text(text)
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+def test_the_study_ends_in_a_report_that_says_synthetic(finished: Checkout) -> None:
+    page = (finished.folder / "results/published/report.html").read_text()
+    assert "SYNTHETIC" in page
+    assert "research use only" in page.lower()
+
+
+def test_a_second_run_has_nothing_to_do(finished: Checkout) -> None:
+    assert "Nothing to be done" in finished.snakemake()
+
+
+def test_a_comment_edit_lists_nothing(finished: Checkout) -> None:
+    model = finished.folder / "src/codeii/models/resnet1d.py"
+    with edited(model, "class Block(nn.Module):", "# a remark\n\n\nclass Block(nn.Module):"):
+        assert finished.planned() == {}
+
+
+def test_a_model_edit_lists_exactly_its_runs_and_what_follows(finished: Checkout) -> None:
+    model = finished.folder / "src/codeii/models/resnet1d.py"
+    with edited(model, "    left = max(0, ", "    left = max(0, 0 + "):
+        planned = finished.planned()
+    runs = 2 + 4 + 4
+    assert planned.pop("train") == planned.pop("predict") == runs
+    assert set(planned) <= {"evaluate", "submit", "track", "table", "figure", "report"}
+
+
+def test_a_recipe_edit_lists_only_the_runs_of_that_recipe(finished: Checkout) -> None:
+    with edited(finished.folder / "params.yaml", "steps_at_least: 2", "steps_at_least: 3"):
+        planned = finished.planned()
+    assert planned["train"] == 8
+    assert not {"synthesise", "records", "tensors", "targets"} & set(planned)
+
+
+def test_a_table_edit_lists_the_table_and_the_report(finished: Checkout) -> None:
+    table = finished.folder / "src/codeii/reporting/tables/runs.py"
+    with edited(table, "NEEDS = ", "REMARK = 1\nNEEDS = "):
+        assert finished.planned() == {"table": 1, "report": 1}
+
+
+def test_a_wrong_setting_stops_before_the_first_job(finished: Checkout) -> None:
+    with edited(finished.folder / "params.yaml", "replicates: 20", "replicats: 20"):
+        output = finished.snakemake("-n", expect=1)
+    assert "evaluation.replicats: this key is not known" in output
+    assert "Traceback" not in output
+
+
+@pytest.mark.parametrize("flag", [("--use-conda",), ("--sdm", "conda")])
+def test_without_conda_the_flag_is_answered_with_a_sentence(finished: Checkout, flag: tuple[str, ...]) -> None:
+    output = finished.snakemake("-n", *flag, expect=1)
+    assert "there is no conda on PATH" in output
+    assert "Traceback" not in output
+
+
+def test_verify_accepts_the_finished_study(finished: Checkout) -> None:
+    assert "all current" in finished.run("codeii", "verify")
+
+
+def test_verify_names_a_tampered_file_and_a_stale_setting(finished: Checkout) -> None:
+    scores = finished.folder / "results/scores/ptbxl_superdiagnostic/resnet1d/scores.csv"
+    with edited(scores, "0.", "1."):
+        assert "scores.csv: content changed" in finished.run("codeii", "verify", expect=4)
+    with edited(finished.folder / "params.yaml", "steps_at_least: 2", "steps_at_least: 3"):
+        output = finished.run("codeii", "verify", expect=4)
+    assert "made with recipe" in output
+    assert "results/runs/ptbxl_superdiagnostic" in output
+
+
+def test_plan_says_what_is_to_be_done(finished: Checkout) -> None:
+    assert "Nothing to be done" in finished.run("codeii", "plan")
+    with edited(finished.folder / "params.yaml", "steps_at_least: 2", "steps_at_least: 3"):
+        assert "jobs to run" in finished.run("codeii", "plan")
+
+
+def test_every_run_is_in_the_tracker_once(finished: Checkout) -> None:
+    code = (
+        "from mlflow.tracking import MlflowClient as C; c = C('sqlite:///results/tracking/mlflow.db');"
+        "e = [x.experiment_id for x in c.search_experiments() if x.name != 'Default'];"
+        "r = c.search_runs(e, max_results=100);"
+        "print(len(r), sum('mlflow.parentRunId' in x.data.tags for x in r), {x.info.status for x in r},"
+        " len(c.search_registered_models()))"
+    )
+    assert "13 10 {'FINISHED'} 3" in finished.run("python", "-c", code)
