@@ -14,7 +14,7 @@ import pytest
 
 from codeii.artifacts.checkpoint import CheckpointCard, write_checkpoint
 from codeii.artifacts.manifest import write_manifest
-from codeii.artifacts.predictions import write_predictions
+from codeii.artifacts.predictions import write_prediction_set, write_predictions
 from codeii.artifacts.record_store import write_record_store
 from codeii.artifacts.scores import COMPARISON_COLUMNS, SCORE_COLUMNS, write_scores
 from codeii.artifacts.targets import write_targets
@@ -52,7 +52,7 @@ def made_up_study(folder, synthetic):
         targets=tuple(made_up_targets(folder / "targets" / name, name, synthetic) for name in EXPERIMENTS),
         runs=tuple(made_up_run(folder / "runs" / f"{n}-{key[0]}", *key, synthetic) for n, key in enumerate(keys)),
         predictions=tuple(
-            made_up_predictions(folder / "predictions" / f"{n}-{key[0]}", *key, synthetic) for n, key in enumerate(keys)
+            prediction_set(folder / "predictions" / f"{n}-{key[0]}", *key, synthetic) for n, key in enumerate(keys)
         ),
         scores=tuple(made_up_scores(folder / "scores" / name, name, synthetic) for name in EXPERIMENTS),
         submissions=(made_up_submission(folder / "submission", synthetic),),
@@ -117,6 +117,12 @@ def made_up_run(folder, experiment, start, fraction, seed, synthetic):
     facts = {"records": {"train": 100}}
     weights = {"w": np.zeros(1, np.float32)}
     return write_checkpoint(folder, card, weights, history, settings=settings, facts=facts, **made_with(synthetic))
+
+
+def prediction_set(folder, *run_and_origin):
+    run = made_up_predictions(folder / "run", *run_and_origin)
+    made = made_with(run_and_origin[-1])
+    return write_prediction_set(folder, [run.parent.name], settings={}, **made)
 
 
 def made_up_predictions(folder, experiment, start, fraction, seed, synthetic):

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from codeii.artifacts.predictions import read_predictions, write_predictions
+from codeii.artifacts.predictions import read_predictions, write_prediction_set, write_predictions
 from codeii.artifacts.scores import Scores, read_scores
 from codeii.artifacts.targets import read_targets, write_targets
 from codeii.evaluation.run import evaluate
@@ -65,9 +65,15 @@ def rewrite(manifest: Path, folder: Path, records: pd.DataFrame, exams: pd.DataF
     return write_predictions(folder, records, exams, settings=settings, **PROVENANCE)
 
 
+def set_of(predictions: list[Path], task: Path) -> Path:
+    base = task.parents[1]
+    names = [path.parent.relative_to(base).as_posix() for path in predictions]
+    return write_prediction_set(base, names, settings={}, code="c", inputs=[], synthetic=True)
+
+
 def judge(predictions: list[Path], task: Path, folder: Path, **changes: Any) -> Scores:
     settings: Mapping[str, Any] = {"evaluation": SETTINGS | changes, "reference_start": "scratch"}
-    evaluate(predictions, task, settings, "code", folder)
+    evaluate(set_of(predictions, task), task, settings, "code", folder)
     return read_scores(folder / "manifest.json")
 
 

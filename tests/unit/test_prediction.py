@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codeii.artifacts.manifest import read_manifest
-from codeii.artifacts.predictions import read_predictions
+from codeii.artifacts.predictions import read_predictions, runs_of_set
 from codeii.artifacts.targets import read_targets, write_targets
 from codeii.artifacts.tensor_store import read_tensor_store, write_tensor_store
 from codeii.prediction.aggregate import exam_means, probabilities
@@ -53,8 +53,9 @@ def test_predictions_hold_validation_and_test_and_do_not_depend_on_the_batch_siz
 ) -> None:
     made = []
     for size in (256, 7):
-        predict(checkpoints[0], *tiny_inputs.values(), {"batch_size": size}, "c", tmp_path / f"{size}")
-        made.append(read_predictions(tmp_path / f"{size}" / "manifest.json"))
+        predict(checkpoints[:1], *tiny_inputs.values(), {"batch_size": size}, "c", tmp_path / f"{size}")
+        made += [read_predictions(path) for path in runs_of_set(tmp_path / f"{size}" / "manifest.json")]
+    assert len(made) == 2
     targets = read_targets(tiny_inputs["targets"])
     expected = targets.table[targets.table["split"] != "train"]
     assert made[0].records["record_id"].tolist() == expected["record_id"].tolist()
@@ -67,6 +68,17 @@ def test_predictions_hold_validation_and_test_and_do_not_depend_on_the_batch_siz
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
 
 
+def test_every_run_is_told_by_its_own_checkpoint_whatever_the_order(
+    checkpoints: list[Path], tiny_inputs: Inputs, tmp_path: Path
+) -> None:
+    predict(checkpoints[::-1], *tiny_inputs.values(), {}, "c", tmp_path)
+    found = [read_predictions(path) for path in runs_of_set(tmp_path / "manifest.json")]
+    assert {one.manifest.settings["run"]["seed"] for one in found} == {0, 1}
+    for one in found:
+        seed = one.manifest.settings["run"]["seed"]
+        assert any(Path(path) == checkpoints[seed] for path in one.manifest.inputs)
+
+
 def test_classes_in_another_order_are_refused(checkpoints: list[Path], tiny_inputs: Inputs, tmp_path: Path) -> None:
     targets = read_targets(tiny_inputs["targets"])
     ids = targets.table[["record_id", "exam_id", "patient_id", "split", "age_years", "sex"]]
@@ -74,7 +86,7 @@ def test_classes_in_another_order_are_refused(checkpoints: list[Path], tiny_inpu
     made = {"settings": {}, "code": "c", "inputs": [], "facts": {}, "synthetic": True}
     other = write_targets(tmp_path / "targets", ids, matrix, ["fast", "middle", "slow"], **made)
     with pytest.raises(ValueError, match=r"answers for \['slow', 'middle', 'fast'\], the targets are \['fast'"):
-        predict(checkpoints[0], tiny_inputs["tensors"], other, {}, "c", tmp_path / "out")
+        predict(checkpoints[:1], tiny_inputs["tensors"], other, {}, "c", tmp_path / "out")
 
 
 def test_tensors_of_another_preprocessing_are_refused(
@@ -88,7 +100,7 @@ def test_tensors_of_another_preprocessing_are_refused(
         tmp_path / "t", [np.array(store.signals)], store.index, **shape, settings=settings, **made
     )
     for attempt in (
-        lambda: predict(checkpoints[0], other, tiny_inputs["targets"], {}, "c", tmp_path / "out"),
+        lambda: predict(checkpoints[:1], other, tiny_inputs["targets"], {}, "c", tmp_path / "out"),
         lambda: submit(checkpoints, other, SUBMIT, "c", tmp_path / "out"),
     ):
         with pytest.raises(ValueError, match=r"preprocessing is .*'baseline': 'none'.*the tensors have .*'elliptic'"):
@@ -108,8 +120,9 @@ def test_a_submission_is_the_mean_probability_of_the_checkpoints_by_exam(
     assert list(both) == ["slow", "middle", "fast"]
     assert ((both > 0) & (both < 1)).all(axis=None)
     np.testing.assert_allclose(both, (first + second) / 2, rtol=1e-6)
-    predict(checkpoints[0], *tiny_inputs.values(), {}, "c", tmp_path / "predictions")
-    exams = read_predictions(tmp_path / "predictions" / "manifest.json").exams.set_index("exam_id")
+    predict(checkpoints[:1], *tiny_inputs.values(), {}, "c", tmp_path / "predictions")
+    (run,) = runs_of_set(tmp_path / "predictions" / "manifest.json")
+    exams = read_predictions(run).exams.set_index("exam_id")
     np.testing.assert_allclose(first.loc[exams.index], probabilities(exams[list(first)].to_numpy()), rtol=1e-5)
 
 

@@ -1,16 +1,14 @@
 rule predict:
     input:
-        checkpoint=study.inputs("predict", "checkpoint"),
+        checkpoints=study.inputs("predict", "checkpoints"),
         tensors=study.inputs("predict", "tensors"),
         targets=study.inputs("predict", "targets"),
     output:
-        manifest="results/predictions/{experiment}/{model}/{variant}/seed{seed}/manifest.json",
-        records="results/predictions/{experiment}/{model}/{variant}/seed{seed}/records.parquet",
-        exams="results/predictions/{experiment}/{model}/{variant}/seed{seed}/exams.parquet",
+        manifest="results/predictions/{experiment}/{model}/manifest.json",
     log:
-        "logs/predict/{experiment}/{model}/{variant}/seed{seed}.log",
+        "logs/predict/{experiment}/{model}.log",
     benchmark:
-        "logs/benchmarks/predict/{experiment}/{model}/{variant}/{seed}.tsv"
+        "logs/benchmarks/predict/{experiment}/{model}.tsv"
     conda:
         "../../envs/study.yaml"
     threads: study.threads
@@ -20,13 +18,12 @@ rule predict:
         settings=study.settings("predict"),
         code=study.code("predict"),
     message:
-        "Predicting with {wildcards.model} on {wildcards.experiment} ({wildcards.variant}), seed {wildcards.seed}"
+        "Predicting with every {wildcards.model} of {wildcards.experiment}"
     shell:
-        "python -m codeii predict --checkpoint {input.checkpoint}"
+        "python -m codeii predict --checkpoints {input.checkpoints}"
         " --tensors {input.tensors} --targets {input.targets}"
         " --settings {params.settings:q} --code {params.code}"
-        " --out results/predictions/{wildcards.experiment}/{wildcards.model}/{wildcards.variant}/seed{wildcards.seed}"
-        " &> {log}"
+        " --out results/predictions/{wildcards.experiment}/{wildcards.model} &> {log}"
 
 
 rule submit:

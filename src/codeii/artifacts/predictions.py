@@ -1,4 +1,8 @@
-"""Door of the predictions: one float32 logit per record (or exam) and class."""
+"""Door of the predictions: one float32 logit per record (or exam) and class.
+
+The predictions of a run are one artefact; those of an experiment and model are a set, made by one job, whose manifest
+lists the manifests of its runs.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from codeii.artifacts.atomic import whole_file
-from codeii.artifacts.manifest import Manifest, read_manifest, write_manifest
+from codeii.artifacts.manifest import NAME, Manifest, read_manifest, write_manifest
 from codeii.schema.labels import classes_hash
 
 RECORDS, EXAMS = "records.parquet", "exams.parquet"
@@ -76,6 +80,34 @@ def read_predictions(manifest_path: Path) -> Predictions:
     if classes_hash(predictions.classes) != manifest.facts["classes_hash"]:
         raise ValueError(f"{manifest_path.parent}: class columns are not in the checkpoint's order")
     return predictions
+
+
+def write_prediction_set(
+    folder: Path,
+    runs: Iterable[str],
+    *,
+    settings: Mapping[str, Any],
+    code: str,
+    inputs: Iterable[Path],
+    synthetic: bool,
+) -> Path:
+    """Write the manifest of a set; `runs` are the folders of its predictions below `folder`."""
+    facts = {"runs": list(runs)}  # in their order; the manifest sorts its files
+    return write_manifest(
+        folder,
+        "prediction_set",
+        files=[f"{run}/{NAME}" for run in facts["runs"]],
+        settings=settings,
+        code=code,
+        inputs=inputs,
+        facts=facts,
+        synthetic=synthetic,
+    )
+
+
+def runs_of_set(manifest_path: Path) -> list[Path]:
+    """Manifests of the predictions in a set, in its order; the set's own manifest is verified."""
+    return [manifest_path.parent / run / NAME for run in read_manifest(manifest_path, "prediction_set").facts["runs"]]
 
 
 def _check(records: pd.DataFrame, exams: pd.DataFrame, classes: list[str]) -> None:

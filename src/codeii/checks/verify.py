@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from codeii.artifacts.manifest import IntegrityError, Manifest, check_files, load_manifest, sha256_of
+from codeii.artifacts.predictions import runs_of_set
 from codeii.artifacts.raw_archive import read_raw_archive
 from codeii.schema.params import Params
 from codeii.schema.progress import progress
@@ -18,8 +19,8 @@ from codeii.workflow.jobs import Job, all_jobs
 STAGES = {
     "raw": ("raw",),
     "tensors": ("raw", "records", "tensors", "targets"),
-    "runs": ("raw", "records", "tensors", "targets", "checkpoint", "predictions", "submission"),
-    "scores": ("raw", "records", "tensors", "targets", "checkpoint", "predictions", "submission", "scores"),
+    "runs": ("raw", "records", "tensors", "targets", "checkpoint", "prediction_set", "submission"),
+    "scores": ("raw", "records", "tensors", "targets", "checkpoint", "prediction_set", "submission", "scores"),
 }
 
 
@@ -39,11 +40,19 @@ def verify(params: Params, stage: str | None = None) -> tuple[list[str], int, in
             size += sum(entry.bytes for entry in manifest.files.values())
             faults += _differences(job, manifest)
             check_files(Path(job.folder), manifest.files)
-            if job.kind == "raw":
-                read_raw_archive(Path(job.manifest))
+            _check_below(job)
         except IntegrityError as error:
             faults.append(str(error))
     return faults, len(jobs), size
+
+
+def _check_below(job: Job) -> None:
+    """Hash what a manifest reaches only through a list: raw files, and the runs of a prediction set."""
+    if job.kind == "raw":
+        read_raw_archive(Path(job.manifest))
+    if job.kind == "prediction_set":
+        for path in runs_of_set(Path(job.manifest)):
+            check_files(path.parent, load_manifest(path, "predictions").files)
 
 
 def _differences(job: Job, manifest: Manifest) -> Iterator[str]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from codeii.artifacts.predictions import Predictions, read_predictions
+from codeii.artifacts.predictions import Predictions, read_predictions, runs_of_set
 from codeii.artifacts.scores import COMPARISON_COLUMNS, SCORE_COLUMNS, write_scores
 from codeii.artifacts.targets import read_targets
 from codeii.evaluation.exams import check_classes, logits_of, truth_of
@@ -37,12 +37,12 @@ class RunName(BaseModel):
     seed: int
 
 
-def evaluate(predictions: Sequence[Path], targets: Path, settings: Mapping[str, Any], code: str, folder: Path) -> None:
+def evaluate(predictions: Path, targets: Path, settings: Mapping[str, Any], code: str, folder: Path) -> None:
     """Judge the runs of one experiment and write their scores.
 
     Parameters
     ----------
-    predictions : manifests, one per run
+    predictions : manifest of the prediction set: all runs of one experiment and model
     targets : manifest of the task
     settings : `evaluation` (the block of params.yaml) and `reference_start`
     code : fingerprint of the code
@@ -54,7 +54,7 @@ def evaluate(predictions: Sequence[Path], targets: Path, settings: Mapping[str, 
         A run is given twice, its exams or classes are not the task's, or a start has no reference to compare with.
     """
     task = read_targets(targets)
-    runs = _read_runs(predictions, task.classes)
+    runs = _read_runs(runs_of_set(predictions), task.classes)
     wanted = Evaluation.model_validate(settings["evaluation"])
     bench = prepare_bench(truth_of(task, "validation"), truth_of(task, "test"), task.classes, wanted)
     scores: list[Row] = []
@@ -71,7 +71,7 @@ def evaluate(predictions: Sequence[Path], targets: Path, settings: Mapping[str, 
         pd.DataFrame(comparisons, columns=list(COMPARISON_COLUMNS)),
         settings=settings,
         code=code,
-        inputs=[*predictions, targets],
+        inputs=[predictions, targets],
         facts={**facts_of(bench), "runs": len(runs), "undefined_resamples": undefined},
         synthetic=task.manifest.synthetic or any(run.manifest.synthetic for run in runs.values()),
     )

@@ -10,7 +10,7 @@ import pandas as pd
 
 from codeii.artifacts.checkpoint import CARD, HISTORY, CheckpointCard
 from codeii.artifacts.manifest import IntegrityError, Manifest, read_manifest
-from codeii.artifacts.predictions import Predictions, read_predictions
+from codeii.artifacts.predictions import Predictions, read_predictions, runs_of_set
 from codeii.artifacts.record_store import RecordStore, read_record_store
 from codeii.artifacts.scores import COMPARISON_COLUMNS, SCORE_COLUMNS, read_scores
 from codeii.artifacts.targets import Targets, read_targets
@@ -96,7 +96,7 @@ def read_study(inputs: Inputs) -> Study:
     stores = [read_record_store(path) for path in inputs.records]
     targets = [read_targets(path) for path in inputs.targets]
     runs = tuple(read_run(path) for path in inputs.runs)
-    predictions = tuple(read_predictions(path) for path in inputs.predictions)
+    predictions = tuple(read_predictions(path) for many in inputs.predictions for path in runs_of_set(many))
     scores = [read_scores(path) for path in inputs.scores]
     submissions = tuple((path, read_manifest(path, "submission")) for path in inputs.submissions)
     made: list[Any] = [*stores, *targets, *runs, *predictions, *scores]

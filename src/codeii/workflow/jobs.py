@@ -45,7 +45,8 @@ def all_jobs(params: Params) -> list[Job]:
     jobs += [_targets(params, task) for task in tasks]
     for name, experiment in experiments.items():
         for run in runs_of(name, experiment):
-            jobs += [_train(params, run), _predict(params, run)]
+            jobs.append(_train(params, run))
+        jobs += [_predict(params, name, model) for model in experiment.models]
         jobs += [_evaluate(params, name, model) for model in experiment.models]
         jobs += [_submit(params, name, model, source) for model in experiment.models for source in experiment.predict]
         jobs.append(_track(params, name))
@@ -136,21 +137,23 @@ def _train(params: Params, run: RunKey) -> Job:
     return Job("train", "checkpoint", run.wildcards, f"results/runs/{run.path}", inputs, settings, code)
 
 
-def _predict(params: Params, run: RunKey) -> Job:
-    experiment = params.experiments[run.experiment]
+def _predict(params: Params, name: str, model: str) -> Job:
+    experiment = params.experiments[name]
+    runs = runs_of(name, experiment, model)
     inputs = {
-        "checkpoint": [f"results/runs/{run.path}/manifest.json"],
+        "checkpoints": [f"results/runs/{run.path}/manifest.json" for run in runs],
         "tensors": [_tensors_manifest(params, experiment)],
         "targets": [_targets_manifest(experiment)],
     }
-    settings = {"run": run.facts, "threads": params.recipes[experiment.recipe].threads, "batch_size": PREDICTION_BATCH}
-    code = code_fingerprint("codeii.prediction.run", f"codeii.models.{run.model}")
-    return Job("predict", "predictions", run.wildcards, f"results/predictions/{run.path}", inputs, settings, code)
+    settings = {"threads": params.recipes[experiment.recipe].threads, "batch_size": PREDICTION_BATCH}
+    code = code_fingerprint("codeii.prediction.run", f"codeii.models.{model}")
+    wildcards = {"experiment": name, "model": model}
+    return Job("predict", "prediction_set", wildcards, f"results/predictions/{name}/{model}", inputs, settings, code)
 
 
 def _evaluate(params: Params, name: str, model: str) -> Job:
     experiment = params.experiments[name]
-    predictions = [f"results/predictions/{run.path}/manifest.json" for run in runs_of(name, experiment, model)]
+    predictions = [f"results/predictions/{name}/{model}/manifest.json"]
     inputs = {"predictions": predictions, "targets": [_targets_manifest(experiment)]}
     settings = {"evaluation": params.evaluation.model_dump(), "reference_start": experiment.starts[0]}
     metrics = (f"codeii.evaluation.metrics.{metric}" for metric in params.evaluation.metrics)

@@ -1,0 +1,75 @@
+"""DVC records what Snakemake made: nothing runs twice, nothing stale passes."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.conftest import Checkout
+
+pytestmark = [pytest.mark.study, pytest.mark.xdist_group("tiny study")]
+
+
+@pytest.fixture(scope="module")
+def with_git(finished: Checkout) -> Iterator[Checkout]:
+    """The finished checkout as a git repository, its results recorded by `dvc repro`."""
+    (finished.folder / ".dvc/config.local").unlink(missing_ok=True)
+    for command in (
+        ("git", "init", "-q"),
+        ("git", "config", "user.email", "test@example.org"),
+        ("git", "config", "user.name", "test"),
+        ("git", "add", "-A"),
+        ("git", "commit", "-qm", "a study"),
+    ):
+        finished.run(*command)
+    manifests = {path: path.stat().st_mtime_ns for path in (finished.folder / "results").rglob("manifest.json")}
+    output = finished.run("dvc", "repro")
+    assert output.count("Nothing to be done") == 5, "DVC ran again what Snakemake had made"
+    assert {path: path.stat().st_mtime_ns for path in manifests} == manifests
+    yield finished
+    shutil.rmtree(finished.folder / ".git")
+
+
+def test_a_second_repro_runs_no_stage(with_git: Checkout) -> None:
+    output = with_git.run("dvc", "repro")
+    assert "Running stage" not in output
+    assert output.count("didn't change, skipping") == 5
+
+
+def test_metrics_plots_and_graph_are_shown(with_git: Checkout) -> None:
+    assert "ptbxl_superdiagnostic" in with_git.run("dvc", "metrics", "show")
+    assert "dvc_plots/index.html" in with_git.run("dvc", "plots", "show")
+    assert "published" in with_git.run("dvc", "dag")
+
+
+def test_a_tampered_output_makes_repro_fail_and_is_named(with_git: Checkout) -> None:
+    path = with_git.folder / "results/scores/ptbxl_superdiagnostic/resnet1d/scores.csv"
+    kept = path.read_bytes()
+    path.write_bytes(kept.replace(b"0.", b"1.", 1))
+    try:
+        output = with_git.run("dvc", "repro", expect=None)
+        assert "scores.csv" in output
+        assert "content changed" in output or "outside [0, 1]" in output
+        assert with_git.run("dvc", "repro", expect=None).count("Running stage") > 0
+    finally:
+        path.write_bytes(kept)
+        with_git.run("snakemake", "--cores", "2", "--touch", "--quiet", "all")
+        with_git.run("dvc", "commit", "-f")
+
+
+def test_an_experiment_with_another_setting_runs(with_git: Checkout) -> None:
+    output = with_git.run("dvc", "exp", "run", "-S", "evaluation.replicates=10")
+    assert "Ran experiment" in output
+    assert "replicates: 10" in (with_git.folder / "params.yaml").read_text()
+    with_git.run("git", "checkout", "-q", "--", "params.yaml")
+    with_git.run("dvc", "repro")
+
+
+def test_repro_works_without_git_by_the_documented_setting(finished: Checkout, tmp_path: Path) -> None:
+    copy = tmp_path / "archive"
+    shutil.copytree(finished.folder, copy, ignore=shutil.ignore_patterns(".git", "cache", "tmp"), symlinks=True)
+    archive = Checkout(copy)
+    assert "is not a git repository" in archive.run("dvc", "repro", expect=255)
+    archive.run("dvc", "config", "--local", "core.no_scm", "true")
+    archive.run("dvc", "repro")
