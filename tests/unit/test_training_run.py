@@ -172,3 +172,15 @@ def test_choosing_by_auroc_needs_a_class_that_can_be_ranked(
     assert history["validation_auroc"].isna().all()
     with pytest.raises(ValueError, match="use 'loss'"):
         run(tiny_inputs, with_recipe(tiny_settings, select_by="auroc"), tmp_path / "auroc")
+
+
+def test_a_random_encoder_gets_the_statistics_of_the_training_records(
+    tiny_inputs: Inputs, tiny_settings: Settings, tmp_path: Path
+) -> None:
+    settings = with_recipe({**tiny_settings, "mode": "linear_probe"}, epochs=6, select_by="auroc")
+    checkpoint = read_checkpoint(run(tiny_inputs, settings, tmp_path / "probe"))
+    statistics = [value for name, value in checkpoint.weights.items() if name.endswith("running_var")]
+    assert statistics
+    assert not any(np.allclose(value, 1) for value in statistics)
+    # Random features of these easy signals tell the classes apart; of an unsettled network they are all but constant.
+    assert checkpoint.manifest.facts["best"]["validation_auroc"] > 0.8

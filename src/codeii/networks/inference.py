@@ -1,4 +1,4 @@
-"""A network's answers to many records, without gradients."""
+"""What many records tell without gradients: a network's answers, and the statistics of its batch norms."""
 
 from collections.abc import Callable
 
@@ -23,3 +23,25 @@ def answers(
         parts = [ask(read(inputs, part, device)).float().cpu().numpy() for part in blocks(len(inputs), batch_size)]
     network.train(training)
     return np.concatenate(parts)
+
+
+def settle(network: nn.Module, inputs: Inputs, batch_size: int, device: torch.device) -> None:
+    """Give the batch norms the statistics of these records: one pass, equal weight to every batch, no dropout.
+
+    A random network has never seen a record; with the statistics it was built with (mean 0, variance 1) its
+    features of signals in millivolts are all but constant, and a linear probe of it would measure nothing.
+    """
+    training = network.training
+    network.eval()
+    norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+        norm.train()
+    with torch.no_grad():
+        for part in blocks(len(inputs), batch_size):
+            network(read(inputs, part, device))
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    network.train(training)

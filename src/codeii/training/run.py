@@ -15,7 +15,7 @@ from codeii.artifacts.targets import read_targets
 from codeii.artifacts.tensor_store import TensorStore, read_tensor_store
 from codeii.networks.batches import Inputs
 from codeii.networks.device import prepare
-from codeii.networks.inference import answers
+from codeii.networks.inference import answers, settle
 from codeii.schema.leads import LEAD_SETS
 from codeii.training import resume
 from codeii.training.examples import Examples, examples_of, fraction_of
@@ -23,6 +23,8 @@ from codeii.training.initialise import HEAD, initialise
 from codeii.training.loop import VALIDATION_BATCH, Keeper, fit
 from codeii.training.schedule import EpochRow, best_epoch, plan_of
 from codeii.training.settings import TrainSettings
+
+SMALLEST_SPREAD = 1e-6  # standard deviation below which a feature counts as constant
 
 
 def train(
@@ -75,23 +77,45 @@ def history_csv(history: list[EpochRow]) -> str:
 def _trained(
     wanted: TrainSettings, network: nn.Module, examples: Mapping[str, Examples], device: torch.device, keeper: Keeper
 ) -> tuple[list[EpochRow], dict[str, Tensor]]:
-    """History and best weights of the whole network; a linear probe trains the head on features computed once."""
+    """History and best weights of the whole network.
+
+    A linear probe trains the head on features computed once and standardised by the training records, so that one
+    learning rate suits every encoder.
+    """
     plan = plan_of(len(examples["train"].inputs), wanted.seed, wanted.learning_rate, wanted.recipe)
     if wanted.mode == "full":
         position = fit(network, examples["train"], examples["validation"], plan, device, keeper)
         return position.history, position.best
+    if wanted.init == "random":
+        settle(network, examples["train"].inputs, VALIDATION_BATCH, device)
     frozen = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
-    of_split = {split: _featured(network, part, device) for split, part in examples.items()}
+    features = {split: _features(network, part, device) for split, part in examples.items()}
+    center, spread = features["train"].mean(axis=0), features["train"].std(axis=0)
+    spread[spread < SMALLEST_SPREAD] = 1.0  # a feature that never changes
+    of_split = {split: _with(part, (features[split] - center) / spread) for split, part in examples.items()}
     position = fit(network.get_submodule("head"), of_split["train"], of_split["validation"], plan, device, keeper)
-    return position.history, {**frozen, **{HEAD + name: value for name, value in position.best.items()}}
+    head = _on_plain_features(position.best, center, spread)
+    return position.history, {**frozen, **{HEAD + name: value for name, value in head.items()}}
 
 
-def _featured(network: nn.Module, examples: Examples, device: torch.device) -> Examples:
-    """The same examples with the network's features, in eval mode, in place of the signals."""
-    ask = cast(Callable[[Tensor], Tensor], network.features)
-    features_BC = answers(network, ask, examples.inputs, VALIDATION_BATCH, device)
+def _features(network: nn.Module, examples: Examples, device: torch.device) -> np.ndarray:
+    """(record, C) float32 features of the examples, in eval mode."""
+    return answers(
+        network, cast(Callable[[Tensor], Tensor], network.features), examples.inputs, VALIDATION_BATCH, device
+    )
+
+
+def _with(examples: Examples, features_BC: np.ndarray) -> Examples:
+    """The same examples with features in place of the signals."""
     inputs = Inputs(features_BC, np.arange(len(features_BC)), 1.0)
     return Examples(inputs, examples.targets, examples.record_ids, examples.patients)
+
+
+def _on_plain_features(head: Mapping[str, Tensor], center: np.ndarray, spread: np.ndarray) -> dict[str, Tensor]:
+    """A linear head trained on standardised features, rewritten for the features as the network gives them."""
+    weight = head["weight"].double() / torch.from_numpy(spread).double()
+    bias = head["bias"].double() - weight @ torch.from_numpy(center).double()
+    return {"weight": weight.float(), "bias": bias.float()}
 
 
 def _card(
