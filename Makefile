@@ -11,7 +11,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study test lint lock benchmarks clean
+.PHONY: help setup study test lint docs lock benchmarks clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -46,6 +46,9 @@ $(READY): envs/requirements.lock envs/torch.lock pyproject.toml
 	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --no-deps -r envs/requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
+
+docs: $(READY) ## config/README.md and the schema of params.yaml, from the models
+	@$(BIN)/python -c 'from pathlib import Path; from codeii.workflow.documentation import write_documentation as w; w(Path("config"))'
 
 lock: ## resolve envs/requirements.in again (needs the network)
 	@$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-annotate --no-header \

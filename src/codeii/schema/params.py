@@ -119,7 +119,7 @@ class Recipe(Strict):
     threads: int = Field(1, gt=0, le=256, description="CPU threads of one run; other counts give other last bits")
     epochs: int = Field(gt=0, le=1000, description="passes over the training split")
     steps_at_least: int = Field(
-        0, ge=0, description="more epochs when the training split is so small that steps are fewer"
+        0, ge=0, description="an epoch passes several times over a training split too small for so many steps in all"
     )
     batch_size: int = Field(gt=0, le=65_536, description="records in a step")
     learning_rate: float = Field(gt=0, lt=1, description="of Adam")

@@ -1,10 +1,12 @@
 """The JSON schema of params.yaml and the table of settings, both from the models in `schema/params.py`."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
+from codeii.artifacts.atomic import write_text
 from codeii.schema import params as words
 from codeii.workflow.plugins import model_settings, names_in
 
@@ -68,3 +70,13 @@ def _accepted(entry: dict[str, Any]) -> str:
     signs = (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("exclusiveMaximum", "<"))
     limits = [f"{sign} {entry[key]:g}" for key, sign in signs if key in entry]
     return " ".join([name, ", ".join(limits)]).strip()
+
+
+MARK = "<!-- The rest is generated from src/codeii/schema/params.py by `make docs`. -->\n"
+
+
+def write_documentation(config: Path) -> None:
+    """Write the schema, and the table below the mark of `README.md`, in the folder `config`."""
+    write_text(config / "params.schema.json", params_schema())
+    above = (config / "README.md").read_text(encoding="utf-8").split(MARK)[0]
+    write_text(config / "README.md", f"{above}{MARK}\n{settings_table()}")
