@@ -19,6 +19,7 @@ CONDA = """#!/bin/bash
 case "$1 $2" in
   "info --json") echo '{{"conda_prefix": "{base}", "root_prefix": "{base}", "platform": "linux-64"}}' ;;
   "--version "*) echo "conda 26.7.1" ;;
+  "clean -y") ;;
   "config --get") echo '{{"get": {{"channel_priority": "strict"}}}}' ;;
   "env create")
     while [ $# -gt 0 ]; do

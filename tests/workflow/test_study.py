@@ -45,8 +45,8 @@ def test_a_model_edit_lists_exactly_its_runs_and_what_follows(finished: Checkout
     model = finished.folder / "src/codeii/models/resnet1d.py"
     with edited(model, "    left = max(0, ", "    left = max(0, 0 + "):
         planned = finished.planned()
-    runs = 2 + 4 + 4
-    assert planned.pop("train") == planned.pop("predict") == runs
+    assert planned.pop("train") == 2 + 4 + 4
+    assert planned.pop("predict") == 3
     assert set(planned) <= {"evaluate", "submit", "track", "table", "figure", "report"}
 
 

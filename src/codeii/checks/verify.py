@@ -29,7 +29,7 @@ def verify(params: Params, stage: str | None = None) -> tuple[list[str], int, in
 
     Returns
     -------
-    One sentence per fault (file, found, expected, what to do), the number of artefacts, the bytes they list.
+    One sentence per fault (file, found, expected, what to do), the number of artefacts, the bytes that were hashed.
     """
     jobs = [job for job in all_jobs(params) if stage is None or job.kind in STAGES[stage]]
     faults: list[str] = []
@@ -37,7 +37,7 @@ def verify(params: Params, stage: str | None = None) -> tuple[list[str], int, in
     for job in progress(jobs, len(jobs), "verify"):
         try:
             manifest = load_manifest(Path(job.manifest), job.kind)
-            size += sum(entry.bytes for entry in manifest.files.values())
+            size += int(manifest.facts.get("bytes", sum(entry.bytes for entry in manifest.files.values())))
             faults += _differences(job, manifest)
             check_files(Path(job.folder), manifest.files)
             _check_below(job)
