@@ -47,8 +47,9 @@ $(READY): envs/requirements.lock envs/torch.lock pyproject.toml
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
-docs: $(READY) ## config/README.md and the schema of params.yaml, from the models
+docs: $(READY) ## config/README.md, the schema of params.yaml, and the README's picture from the finished study
 	@$(BIN)/python -c 'from pathlib import Path; from codeii.workflow.documentation import write_documentation as w; w(Path("config"))'
+	@test ! -d results/published || cp results/published/figures/few_shot/figure.png docs/images/few_shot.png
 
 lock: ## resolve envs/requirements.in again (needs the network)
 	@$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-annotate --no-header \

@@ -67,6 +67,8 @@ def _for_people(add: Add) -> None:
             stages = ("raw", "tensors", "runs", "scores")
             command.add_argument("--stage", choices=stages, help="only up to this stage of dvc.yaml (default: all)")
         if run is verbs.plan:
+            text = "print what a job of each rule took here, for seconds_of_the_built_in_study.csv"
+            command.add_argument("--measured", action="store_true", help=text)
             command.add_argument("--cores", type=int, default=2, help="cores the time is given for (default: 2)")
 
     command = _command(add, verbs.headline, "codeii headline")

@@ -124,9 +124,12 @@ def verify(args: Arguments) -> None:
 
 def plan(args: Arguments) -> None:
     """Show jobs, sizes and time by stage before anything starts."""
-    from codeii.checks.plan import as_text, plan
+    from codeii.checks.plan import as_text, measured_seconds, plan
     from codeii.workflow.load import load_params
 
+    if args.measured:
+        print(measured_seconds())
+        return
     print(as_text(plan(load_params(args.params)), args.cores))
 
 

@@ -180,3 +180,14 @@ def test_an_exam_named_twice_and_a_truth_that_is_none_are_refused(shared: Path, 
         ("1238362", "duplicate_id"),
         ("438277", "bad_metadata"),
     }
+
+
+def test_both_forms_beside_each_other_are_read_once(shared: Path) -> None:
+    """The contest's six recordings and the Challenge's two bundles: 47 records, every other row of the table absent."""
+    found = list(cpsc2018.read_records(shared / "data", {}))
+    read = [item for item in found if isinstance(item, Record)]
+    assert len(read) == len({record.record_id for record in read}) == 47
+    assert {"A1980", "A0043", "A1041"} <= {record.record_id for record in read}
+    absent = [item for item in found if isinstance(item, Exclusion)]
+    assert {item.reason for item in absent} == {"absent"}
+    assert len(absent) == 6_877 - 47

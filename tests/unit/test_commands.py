@@ -9,10 +9,10 @@ import pytest
 from codeii.__main__ import main
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = (
-    "plan verify headline synthesise fetch records tensors targets train predict submit evaluate tracking_store track"
-    " table figure report"
-).split()
+PEOPLE = ("plan", "verify", "headline")
+RULES = ("synthesise", "fetch", "records", "tensors", "targets", "train", "predict", "submit", "evaluate")
+REPORTING = ("tracking_store", "track", "table", "figure", "report")
+COMMANDS = (*PEOPLE, *RULES, *REPORTING)
 
 
 def help_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

@@ -201,3 +201,21 @@ def test_a_source_in_a_wrong_unit_is_refused(median_mv: float) -> None:
 
 def test_one_record_out_of_range_does_not_condemn_the_source() -> None:
     refuse_wrong_unit("fake", [2.0, 2.5, 15.1], CARD)
+
+
+def test_limb_leads_that_do_not_close_at_one_place_are_flagged() -> None:
+    signal = heart()
+    signal[LEADS.index("aVF"), 791:800] += 300
+    assert notice(record(signal)) == ["limb_lead_gap"]
+    signal = heart()
+    signal[LEADS.index("aVF"), 791:800] += 90
+    assert notice(record(signal)) == []
+
+
+@pytest.mark.parametrize(("offset_uv", "flags"), [(400, ["offset"]), (-400, ["offset"]), (200, [])])
+def test_a_lead_far_from_zero_is_flagged(offset_uv: int, flags: list[str]) -> None:
+    signal = heart()
+    base = np.rint(signal - signal.mean(axis=1, keepdims=True)).astype(np.int16)
+    base = in_standard_order(base[[0, 1, *range(6, 12)]], ["I", "II", "V1", "V2", "V3", "V4", "V5", "V6"])
+    base[LEADS.index("V3")] += np.int16(offset_uv)
+    assert notice(record(base)) == flags

@@ -1,7 +1,9 @@
 import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
@@ -96,3 +98,20 @@ def test_classes_without_positives_or_negatives_have_no_part_in_the_mean_curve()
     logits = np.array([[1.0, 5.0, 0.0], [0.0, 4.0, 1.0]])
     assert (macro_curve(truth, logits) == 1).all()
     assert macro_curve(truth[:, 1:], logits[:, 1:]) is None
+
+
+def test_a_pretraining_task_without_an_evaluable_class_is_drawn_without_points(tmp_path: Path) -> None:
+    """As on six real exams: every class has its row and its count, none has a point."""
+    from codeii.artifacts.scores import COMPARISON_COLUMNS, SCORE_COLUMNS, write_scores
+    from codeii.reporting.figures import per_class_forest
+    from codeii.reporting.study import Inputs, read_study
+
+    rows = [
+        ("pretraining", "resnet1d", "from_scratch", 1.0, "mean", "test", "auroc", name, np.nan, np.nan, np.nan, 1, 0, 1)
+        for name in ("AF", "SB")
+    ]
+    made = {"settings": {}, "code": "c", "inputs": [], "facts": {}, "synthetic": False}
+    empty = pd.DataFrame(columns=list(COMPARISON_COLUMNS))
+    manifest = write_scores(tmp_path, pd.DataFrame(rows, columns=list(SCORE_COLUMNS)), empty, **made)
+    picture = per_class_forest.draw(read_study(Inputs(scores=(manifest,))))
+    assert picture.png.startswith(b"\x89PNG")

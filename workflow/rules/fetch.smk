@@ -6,10 +6,10 @@ rule synthesise:
         "logs/synthesise/{source}/{version}.log",
     benchmark:
         "logs/benchmarks/synthesise/{source}/{version}.tsv"
-    conda:
-        "../../envs/study.yaml"
     wildcard_constraints:
         source=study.words("synthesise", "source"),
+    conda:
+        "../../envs/study.yaml"
     params:
         settings=study.settings("synthesise"),
         code=study.code("synthesise"),
@@ -29,10 +29,10 @@ rule fetch:
         "logs/fetch/{source}/{version}.log",
     benchmark:
         "logs/benchmarks/fetch/{source}/{version}.tsv"
-    conda:
-        "../../envs/study.yaml"
     wildcard_constraints:
         source=study.words("fetch", "source"),
+    conda:
+        "../../envs/study.yaml"
     params:
         settings=study.settings("fetch"),
         code=study.code("fetch"),

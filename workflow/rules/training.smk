@@ -12,10 +12,10 @@ rule train:
         "logs/train/{experiment}/{model}/{variant}/seed{seed}.log",
     benchmark:
         "logs/benchmarks/train/{experiment}/{model}/{variant}/{seed}.tsv"
+    priority: study.priority
     conda:
         "../../envs/study.yaml"
     threads: study.threads
-    priority: study.priority
     resources:
         gpu=1,
     params:

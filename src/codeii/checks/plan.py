@@ -46,7 +46,7 @@ def plan(params: Params) -> list[Stage]:
     """The study by stage. A job is to run when its artefact is absent, or made by other settings, code or inputs."""
     jobs = all_jobs(params)
     stale = _stale(jobs)
-    known = _known_seconds()
+    known = _known_seconds(all(source.origin == "synthetic" for source in params.sources.values()))
     stages = []
     for name in dict.fromkeys(STAGES.values()):
         mine = [job for job in jobs if STAGES[job.rule] == name]
@@ -74,6 +74,20 @@ def as_text(stages: list[Stage], cores: int) -> str:
     return "\n".join([*lines, f"{total} jobs to run, about {_time(wall)} on {cores} cores"])
 
 
+def measured_seconds() -> str:
+    """Mean seconds of a job by rule, from this tree's benchmark files, in the form of the shipped table."""
+    lines = ["rule,seconds_of_a_job"]
+    for rule in STAGES:
+        found = [_seconds_in(path) for path in sorted((BENCHMARKS / rule).rglob("*.tsv"))]
+        lines += [f"{rule},{sum(found) / len(found):.2f}"] if found else []
+    return "\n".join(lines)
+
+
+def _seconds_in(path: Path) -> float:
+    with path.open(newline="", encoding="utf-8") as file:
+        return float(next(csv.DictReader(file, delimiter="\t"))["s"])
+
+
 def _stale(jobs: list[Job]) -> set[str]:
     """Manifests of the jobs that are not current, those downstream of them included."""
     stale: set[str] = set()
@@ -91,17 +105,16 @@ def _current(job: Job) -> bool:
     return manifest.code == job.code and manifest.settings == json.loads(json.dumps(job.settings))
 
 
-def _known_seconds() -> Mapping[str, list[float]]:
-    """Seconds by job (this tree's benchmark files) and by rule (also the shipped measurement)."""
+def _known_seconds(built_in: bool) -> Mapping[str, list[float]]:
+    """Seconds by job and by rule from this tree's benchmark files; for twins also the shipped measurement."""
     known: dict[str, list[float]] = {}
     with SHIPPED.open(newline="", encoding="utf-8") as file:
         shipped = {row["rule"]: float(row["seconds_of_a_job"]) for row in csv.DictReader(file)}
     for path in sorted(BENCHMARKS.rglob("*.tsv")):
-        with path.open(newline="", encoding="utf-8") as file:
-            seconds = [float(row["s"]) for row in csv.DictReader(file, delimiter="\t")]
-        known[path.relative_to(BENCHMARKS).with_suffix("").as_posix()] = seconds
-        known.setdefault(path.relative_to(BENCHMARKS).parts[0], []).extend(seconds)
-    for rule, seconds_of_a_job in shipped.items():
+        seconds = _seconds_in(path)
+        known[path.relative_to(BENCHMARKS).as_posix().removesuffix(".tsv")] = [seconds]
+        known.setdefault(path.relative_to(BENCHMARKS).parts[0], []).append(seconds)
+    for rule, seconds_of_a_job in shipped.items() if built_in else ():
         known.setdefault(rule, [seconds_of_a_job])
     return known
 

@@ -6,13 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from codeii.schema.leads import EIGHT, LEADS, limb_lead_residual
+from codeii.schema.leads import EIGHT, LEADS, largest_limb_lead_gap, limb_lead_residual
 from codeii.schema.record import Card, Exclusion, Record
 from codeii.schema.units import LARGEST_UV
 
 SHORTEST_S = 1.0  # less holds no heartbeat for certain, and no filter settles in it
 AMPLITUDE_FACTOR = 10.0  # one record may leave the range of its source's median so many times
 RESIDUAL = 0.25  # of the limb leads: rounding gives below 0.02, two swapped leads above 0.5
+GAP_UV = 100  # between a recorded and a derived limb lead: rounding gives up to 12 in published records
+OFFSET_UV = 300  # mean of a lead: published PTB-XL and CPSC records stay below 25, CODE-15% keeps the recorder's own
 # a lead that stays at its own extreme so long was cut by the recorder; published PTB-XL records repeat their last
 # value for 0.11 s, which is none
 HELD_S = 0.2
@@ -50,7 +52,11 @@ def examine(record: Record, card: Card) -> Record | Exclusion:
 
 
 def notice(record: Record) -> list[str]:
-    """Flags of a record: `flat_lead:X`, `saturated:X`, `clipped`, `limb_leads_inconsistent`."""
+    """Flags of a record: `flat_lead:X`, `saturated:X`, `clipped`, `limb_leads_inconsistent`, `limb_lead_gap`, `offset`.
+
+    Inconsistent limb leads disagree throughout (leads swapped, wrong order); a gap is a place where they do not
+    close, such as an artefact or a fault of the published file.
+    """
     signal = record.signal_uv
     flat = peaks_uv(signal) == 0
     saturated = held(signal, HELD_S * record.rate_hz)
@@ -60,6 +66,10 @@ def notice(record: Record) -> list[str]:
         flags.append("clipped")
     if limb_lead_residual(signal) > RESIDUAL:
         flags.append("limb_leads_inconsistent")
+    elif largest_limb_lead_gap(signal) > GAP_UV:
+        flags.append("limb_lead_gap")
+    if np.abs(signal.mean(axis=1)).max() > OFFSET_UV:
+        flags.append("offset")
     return flags
 
 

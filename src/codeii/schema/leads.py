@@ -78,6 +78,15 @@ def derive(name: str, lead_i: np.ndarray, lead_ii: np.ndarray) -> np.ndarray:
     return (of_i * lead_i + of_ii * lead_ii).astype(lead_i.dtype)
 
 
+def largest_limb_lead_gap(signal: np.ndarray) -> float:
+    """Largest distance, at any sample, between a recorded III, aVR, aVL or aVF and the one derived from I and II.
+
+    signal : (12, sample) array in `LEADS` order  ->  in the signal's unit.
+    """
+    lead = {name: signal[index].astype(np.float64) for index, name in enumerate(LEADS[:6])}
+    return float(max(np.abs(lead[name] - derive(name, lead["I"], lead["II"])).max() for name in _FROM_I_AND_II))
+
+
 def limb_lead_residual(signal: np.ndarray) -> float:
     """Largest root-mean-square residual of Einthoven's and Goldberger's laws over that of the limb leads.
 

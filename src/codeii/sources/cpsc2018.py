@@ -7,6 +7,7 @@ the contest's (`A0001.mat` with a struct, REFERENCE.csv) and the PhysioNet Chall
 import os
 import re
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 
 from codeii.formats.layout import Fixed, options_of
@@ -47,23 +48,28 @@ _FIRST, _LAST = 1, 6877
 
 
 def read_records(raw: Path, options: Mapping[str, object]) -> Iterator[Record | Exclusion]:
-    """Every record, in the order of REFERENCE.csv (contest) or of the record names (Challenge).
+    """Every record: those of the Challenge's form by name, then those of the contest's in the order of REFERENCE.csv.
 
+    Both forms may lie below `raw`; a record there in both is read once, in the Challenge's form.
     Raises ValueError where neither a header nor REFERENCE.csv lies below `raw`.
     """
     options_of(Fixed, options, "cpsc2018")
     headers = _own(raw, ".hea")
-    if headers:
-        return (_challenge(path.with_suffix("")) for path in headers)
     tables = sorted(raw.rglob(REFERENCE), key=lambda path: (len(path.parts), path))
-    if not tables:
+    if not tables and not headers:
         raise ValueError(
             f"{raw}: neither {REFERENCE} (contest form) nor A0001.hea (Challenge form) is in it or below it; "
             "fetch CPSC 2018, or point sources.cpsc2018.path at the folder that holds it"
         )
+    return chain((_challenge(path.with_suffix("")) for path in headers), _of_contest(raw, tables[:1], headers))
+
+
+def _of_contest(raw: Path, tables: list[Path], headers: list[Path]) -> Iterator[Record | Exclusion]:
+    known = {path.stem for path in headers}
     signals = {path.stem: path for path in reversed(_own(raw, ".mat"))}  # of two copies, the first
-    rows = read_table(tables[0], ("Recording", *_LABEL_COLUMNS), "fetch CPSC 2018 again")
-    return (_contest(row, signals) for row in rows)
+    for table in tables:
+        rows = read_table(table, ("Recording", *_LABEL_COLUMNS), "fetch CPSC 2018 again")
+        yield from (_contest(row, signals) for row in rows if row["Recording"].strip() not in known)
 
 
 def _own(raw: Path, suffix: str) -> list[Path]:

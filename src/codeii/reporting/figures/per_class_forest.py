@@ -57,7 +57,7 @@ def _draw_panel(axes: "Axes", rows: pd.DataFrame) -> None:
     models = in_order(rows["model"])
     for number, model in enumerate(models):
         found = rows[(rows["model"] == model) & rows["value"].notna()]
-        y = found["class"].map(place) + DODGE * (number - (len(models) - 1) / 2)
+        y = [place[name] + DODGE * (number - (len(models) - 1) / 2) for name in found["class"]]
         bars = whiskers(list(found["value"]), list(found["low"]), list(found["high"]))
         colour = COLOURS[number % len(COLOURS)]
         axes.errorbar(

@@ -25,12 +25,12 @@ COLUMNS = (*COLUMNS, "flagged", "flags", "synthetic")
 
 
 def rows(study: Study) -> tuple[Part, ...]:
-    """One line per source, and the excluded records by name."""
+    """One line per source, the excluded records by name, and the flagged ones by name."""
     if not study.records:
         return not_run("no source was read", COLUMNS)
     lines = [_line(name, store) for name, store in study.records.items()]
     values = pd.DataFrame(lines, columns=list(COLUMNS))
-    return Part("table", _shown(study, values), values), _named(study)
+    return Part("table", _shown(study, values), values), _named(study), _flagged(study)
 
 
 def _line(name: str, store: RecordStore) -> dict[str, object]:
@@ -90,3 +90,18 @@ def _named(study: Study) -> Part:
     hidden = len(values) - len(shown)
     note = f"{count(hidden)} more are in excluded.csv." if hidden else "" if len(values) else "No record was left out."
     return Part("excluded", shown, values, f"Records left out: {count(len(values))}", note, folded=True)
+
+
+def _flagged(study: Study) -> Part:
+    flagged = [
+        store.records[store.records["flags"] != ""][["record_id", "flags"]].assign(
+            source=name, synthetic=store.manifest.synthetic
+        )
+        for name, store in study.records.items()
+    ]
+    values = pd.concat(flagged, ignore_index=True)[["source", "record_id", "flags", "synthetic"]]
+    shown = values.assign(source=study.marked_column(values, "source")).head(MOST_NAMED).drop(columns="synthetic")
+    shown = shown.rename(columns={"source": "Source", "record_id": "Record", "flags": "Flags"})
+    hidden = len(values) - len(shown)
+    note = f"{count(hidden)} more are in flagged.csv." if hidden else "" if len(values) else "No record was flagged."
+    return Part("flagged", shown, values, f"Records flagged and kept: {count(len(values))}", note, folded=True)
