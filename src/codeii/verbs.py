@@ -116,10 +116,12 @@ def verify(args: Arguments) -> None:
     from codeii.checks.verify import verify
     from codeii.workflow.load import load_params
 
-    faults, artefacts, size = verify(load_params(args.params), args.stage)
-    if faults:
-        raise IntegrityError("\n".join([*faults, f"{len(faults)} faults in {artefacts} artefacts"]))
-    print(f"verified: {artefacts} artefacts, {size / 1e6:.0f} MB, all current")
+    found = verify(load_params(args.params), args.stage)
+    if found.faults:
+        raise IntegrityError("\n".join([*found.faults, f"{len(found.faults)} faults in {found.artefacts} artefacts"]))
+    if found.of_other_environments:
+        print(f"note: {found.of_other_environments} artefacts were made in another environment than this one")
+    print(f"verified: {found.artefacts} artefacts, {found.bytes_hashed / 1e6:.0f} MB, all current")
 
 
 def plan(args: Arguments) -> None:

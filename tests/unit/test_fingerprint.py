@@ -85,6 +85,12 @@ def test_a_module_that_is_not_imported_changes_nothing(package: Path) -> None:
     assert print_of() == before
 
 
+def test_a_relative_import_is_refused(package: Path) -> None:
+    edit(package / "rooms/run.py", "from codeii.words import twice", "from .words import twice")
+    with pytest.raises(ValueError, match=r"run\.py:5: relative import"):
+        print_of()
+
+
 def test_a_module_without_a_file_is_refused(package: Path) -> None:
     with pytest.raises(ValueError, match="has no file"):
         fingerprint.code_fingerprint("codeii.absent")

@@ -47,6 +47,8 @@ FAULTS = [
     ("sources.ptbxl.origin", "local", ["sources.ptbxl.path: missing"]),
     ("sources.chapman", {"version": "1", "origin": "local", "path": "x"}, ["sources: 'chapman' is not one of"]),
     ("run.experiments", ["cpsc"], ["run.experiments.0: 'cpsc'"]),
+    ("experiments.cpsc2018.fractions", [0.1234567, 0.1234568], ["equal to six digits"]),
+    ("tracking.uri", "postgresql://me:secret@host/db", ["tracking.uri", "pattern"]),
     ("evaluation.level", 1.5, ["evaluation.level: found 1.5"]),
 ]
 
@@ -65,6 +67,17 @@ def test_a_fault_is_a_sentence(values: dict[str, Any], path: str, value: Any, wo
         assert word in str(caught.value)
     assert "Traceback" not in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_nothing_of_a_twins_layout_is_left_for_the_real_release() -> None:
+    params = load_params([ROOT / "params.yaml", ROOT / "config/paper.yaml"])
+    assert params.sources["code_ii_open"].layout == params.sources["code_ii_test"].layout == {}
+
+
+def test_a_password_may_be_a_variable_of_the_environment(values: dict[str, Any]) -> None:
+    changed = deepcopy(values)
+    changed["tracking"]["uri"] = "postgresql://me:${CODEII_PASSWORD}@host/db"
+    assert check_params(changed).tracking.uri.endswith("@host/db")
 
 
 def test_several_faults_are_several_lines(values: dict[str, Any]) -> None:

@@ -206,3 +206,9 @@ def test_no_exam_is_lost_and_no_patient_is_split(seed: int, patients: int) -> No
         assert set(splits) <= {"train", "validation", "test"}
         of_patient = pd.Series(splits).groupby(exams["patient_id"].to_numpy()).nunique()
         assert (of_patient == 1).all()
+
+
+def test_a_label_set_of_another_source_is_refused_although_unlabelled_records_are_kept(build: Build) -> None:
+    records = [record(f"f{fold}", {"164889003": None}, fold=fold) for fold in "1234"]
+    with pytest.raises(ValueError, match=r"no training exam of fake has a class of rhythms; .* are 164889003"):
+        build(records, unlabelled="keep")

@@ -63,6 +63,14 @@ def test_a_table_edit_lists_the_table_and_the_report(finished: Checkout) -> None
         assert finished.planned() == {"table": 1, "report": 1}
 
 
+def test_a_caption_edit_lists_the_table_too(finished: Checkout) -> None:
+    table = finished.folder / "src/codeii/reporting/tables/runs.py"
+    first = table.read_text().splitlines()[0]
+    with edited(table, first, first + " Another word"):
+        assert finished.planned() == {"table": 1, "report": 1}
+        assert "caption_sha256" in finished.run("codeii", "verify", expect=4)
+
+
 def test_a_wrong_setting_stops_before_the_first_job(finished: Checkout) -> None:
     with edited(finished.folder / "params.yaml", "replicates: 20", "replicats: 20"):
         output = finished.snakemake("-n", expect=1)

@@ -47,9 +47,10 @@ def sha256_of(path: Path) -> str:
 
 
 def environment() -> dict[str, str]:
-    """What of the environment may change results: Python's minor version and the lock."""
-    lock = Path(__file__).parents[3] / "envs" / "requirements.lock"
-    found = sha256_of(lock)[:16] if lock.is_file() else "none"
+    """What of the environment may change results: Python's minor version, the locks, the kind of machine."""
+    envs = Path(__file__).parents[3] / "envs"
+    locks = [envs / name for name in ("requirements.lock", "torch.lock") if (envs / name).is_file()]
+    found = hashlib.sha256(b"".join(lock.read_bytes() for lock in locks)).hexdigest()[:16]
     return {"python": ".".join(platform.python_version_tuple()[:2]), "lock": found, "machine": platform.machine()}
 
 

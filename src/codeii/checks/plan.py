@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from codeii.artifacts.manifest import IntegrityError, load_manifest
+from codeii.artifacts.manifest import IntegrityError, load_manifest, sha256_of
 from codeii.schema.leads import LEAD_SETS
 from codeii.schema.params import Params
 from codeii.workflow.jobs import Job, all_jobs
@@ -102,7 +102,9 @@ def _current(job: Job) -> bool:
         manifest = load_manifest(Path(job.manifest), job.kind)
     except IntegrityError:
         return False
-    return manifest.code == job.code and manifest.settings == json.loads(json.dumps(job.settings))
+    inputs = {path for role in job.inputs.values() for path in role}
+    same = manifest.code == job.code and manifest.settings == json.loads(json.dumps(job.settings))
+    return same and manifest.inputs == {path: sha256_of(Path(path)) for path in inputs if Path(path).is_file()}
 
 
 def _known_seconds(built_in: bool) -> Mapping[str, list[float]]:

@@ -6,9 +6,10 @@ and every file must still have the hash it was written with.
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from codeii.artifacts.manifest import IntegrityError, Manifest, check_files, load_manifest, sha256_of
+from codeii.artifacts.manifest import IntegrityError, Manifest, check_files, environment, load_manifest, sha256_of
 from codeii.artifacts.predictions import runs_of_set
 from codeii.artifacts.raw_archive import read_raw_archive
 from codeii.schema.params import Params
@@ -22,28 +23,39 @@ STAGES = {
     "runs": ("raw", "records", "tensors", "targets", "checkpoint", "prediction_set", "submission"),
     "scores": ("raw", "records", "tensors", "targets", "checkpoint", "prediction_set", "submission", "scores"),
 }
+ALL = (*STAGES["scores"], "table", "figure", "report")
 
 
-def verify(params: Params, stage: str | None = None) -> tuple[list[str], int, int]:
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One sentence per fault (file, found, expected, what to do), what was looked at, and what is worth knowing."""
+
+    faults: list[str]
+    artefacts: int
+    bytes_hashed: int
+    of_other_environments: int  # made with another Python, lock or kind of machine than is here now
+
+
+def verify(params: Params, stage: str | None = None) -> Verdict:
     """Check every artefact of the study below the working directory, or those up to a stage.
 
-    Returns
-    -------
-    One sentence per fault (file, found, expected, what to do), the number of artefacts, the bytes that were hashed.
+    What was logged to the tracker is not looked at: it is a sink, and losing it loses nothing.
     """
-    jobs = [job for job in all_jobs(params) if stage is None or job.kind in STAGES[stage]]
+    jobs = [job for job in all_jobs(params) if job.kind in (STAGES[stage] if stage else ALL)]
     faults: list[str] = []
-    size = 0
+    size = elsewhere = 0
+    here = environment()
     for job in progress(jobs, len(jobs), "verify"):
         try:
             manifest = load_manifest(Path(job.manifest), job.kind)
             size += int(manifest.facts.get("bytes", sum(entry.bytes for entry in manifest.files.values())))
+            elsewhere += manifest.environment != here
             faults += _differences(job, manifest)
             check_files(Path(job.folder), manifest.files)
             _check_below(job)
         except IntegrityError as error:
             faults.append(str(error))
-    return faults, len(jobs), size
+    return Verdict(faults, len(jobs), size, elsewhere)
 
 
 def _check_below(job: Job) -> None:

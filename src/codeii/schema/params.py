@@ -38,8 +38,8 @@ class Source(Strict):
     origin: Literal["synthetic", "local"] = Field(description="synthetic: make a twin; local: a copy on this machine")
     twin: Twin | None = Field(None, description="size and seed of the twin (origin: synthetic)")
     path: str | None = Field(None, description="folder of the copy (origin: local), as published")
-    layout: dict[str, Any] = Field(
-        default_factory=dict, description="declared layout, for sources whose format is not fixed"
+    layout: Annotated[dict[str, Any], BeforeValidator(lambda value: {} if value is None else value)] = Field(
+        default_factory=dict, description="declared layout, for sources whose format is not fixed; null: none"
     )
     max_faulty_share: float = Field(0.05, ge=0, le=1, description="stop when more of the present records are faulty")
 
@@ -156,7 +156,10 @@ class Reporting(Strict):
 class Tracking(Strict):
     """Where MLflow keeps what it receives."""
 
-    uri: str = Field("sqlite:///results/tracking/mlflow.db", description="SQLite file or PostgreSQL address")
+    uri: Annotated[str, StringConstraints(pattern=r"^[^@]*$|^[a-z0-9+]+://[^:@/]*(:\$\{?\w+\}?)?@[^@]*$")] = Field(
+        "sqlite:///results/tracking/mlflow.db",
+        description="SQLite file or PostgreSQL address; a password only as ${VARIABLE} of the environment",
+    )
 
 
 class Params(Strict):

@@ -41,6 +41,7 @@ def build_targets(records: Path, settings: Mapping[str, Any], code: str, folder:
     ids = store.records.assign(split=split[row_of_exam])[list(ID_COLUMNS)]
     rows = np.flatnonzero(kept[row_of_exam])
     _refuse_empty_split(task, set(ids["split"].iloc[rows]), exams["fold"])
+    _refuse_empty_classes(task, matrix[kept & (split == "train")], statements)
     facts = {
         "source": task.source,
         "dropped_records": {
@@ -128,6 +129,16 @@ def _label_set(name: str, sha256: str) -> LabelSet:
     if found != sha256:
         raise ValueError(f"label set {name!r} has sha256 {found}, the settings ask for {sha256}; start the study again")
     return label_set
+
+
+def _refuse_empty_classes(task: Task, training: np.ndarray, statements: Sequence[Statements]) -> None:
+    """Targets that are all zero are a label set that does not belong to the source, not a task."""
+    if not training.any():
+        found = sorted({name for row in statements for name in row})
+        raise ValueError(
+            f"no training exam of {task.source} has a class of {task.label_set}; "
+            f"the source's statements are {', '.join(found[:UNMAPPED_SHOWN]) or 'none'}"
+        )
 
 
 def _refuse_empty_split(task: Task, filled: set[str], folds: pd.Series) -> None:

@@ -5,7 +5,10 @@ training leaves no run open, and the training process does not pay for importing
 """
 
 import csv
+import os
 from collections.abc import Mapping
+from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Metric, Param, RunTag
     from mlflow.tracking import MlflowClient
 
-FINGERPRINT = "codeii.fingerprint"  # hash of a run's manifest: the same run is never logged twice
+FINGERPRINT = "codeii.fingerprint"  # of a run's manifest and scores: the same run is never logged twice
 CHAMPION = "best_by_validation"
 BATCH = 1000  # metrics in one call; MLflow's own limit
 
@@ -33,7 +36,7 @@ def prepare_store(settings: Mapping[str, Any], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     client = _client(settings["uri"])
     client.search_experiments(max_results=1)
-    write_json(folder / "ready.json", {"uri": _without_password(settings["uri"])})
+    write_json(folder / "ready.json", {"uri": settings["uri"]})
 
 
 def track(runs: list[Path], scores: list[Path], settings: Mapping[str, Any], code: str, folder: Path) -> None:
@@ -45,7 +48,7 @@ def track(runs: list[Path], scores: list[Path], settings: Mapping[str, Any], cod
     client = _client(settings["uri"])
     table = _macro_scores(scores)
     experiment_id = _experiment_id(client, settings["study"], folder)
-    key = f"{settings['experiment']} {settings['study']}"
+    key = sha256(f"{settings['study']}\n{settings['experiment']}".encode()).hexdigest()
     parent = _find_or_create(client, experiment_id, key, settings["experiment"], {})
     logged = {}
     for manifest in progress(runs, len(runs), f"track {settings['experiment']}"):
@@ -68,14 +71,10 @@ def track(runs: list[Path], scores: list[Path], settings: Mapping[str, Any], cod
 def _client(uri: str) -> "MlflowClient":
     from mlflow.tracking import MlflowClient
 
+    uri = os.path.expandvars(uri)
     if uri.startswith("sqlite:///"):
         Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
-
-
-def _without_password(uri: str) -> str:
-    head, at, tail = uri.rpartition("@")
-    return f"{head.split('://')[0]}://***@{tail}" if at else uri
 
 
 def _experiment_id(client: "MlflowClient", name: str, folder: Path) -> str:
@@ -101,11 +100,13 @@ def _log_run(client: "MlflowClient", experiment_id: str, parent: str, manifest: 
     checkpoint = read_checkpoint(manifest)
     settings = checkpoint.manifest.settings
     name = f"{settings['model']} {settings['start']} f{settings['fraction']:g} seed{settings['seed']}"
-    key = sha256_of(manifest)
+    metrics = [*_history_metrics(manifest.parent / HISTORY), *_test_metrics(table, settings)]
+    # New weights or new scores are a new run; the same ones are logged once.
+    scored = sorted((metric.key, metric.value) for metric in metrics if metric.step == 0)
+    key = sha256(f"{sha256_of(manifest)}\n{scored}".encode()).hexdigest()
     run_id = _find_or_create(client, experiment_id, key, name, {"mlflow.parentRunId": parent})
     if client.get_run(run_id).info.status == "FINISHED":
         return run_id
-    metrics = [*_history_metrics(manifest.parent / HISTORY), *_test_metrics(table, settings)]
     for start in range(0, len(metrics), BATCH):
         client.log_batch(run_id, metrics=metrics[start : start + BATCH])
     client.log_batch(run_id, params=_params(settings), tags=_tags(checkpoint.manifest.inputs, checkpoint.manifest.code))
@@ -184,12 +185,9 @@ def _register_best(client: "MlflowClient", runs: list[Path], logged: Mapping[Pat
 def _register(client: "MlflowClient", name: str, run_id: str, digest: str) -> None:
     from mlflow.exceptions import MlflowException
 
-    try:
+    with suppress(MlflowException):  # it is there from an earlier study
         client.create_registered_model(name)
-    except MlflowException:  # it is there from an earlier study
-        versions = client.search_model_versions(f"name = '{name}'")
-        if any(version.run_id == run_id for version in versions):
-            return
+    known = [one for one in client.search_model_versions(f"name = '{name}'") if one.run_id == run_id]
     uri = f"{client.get_run(run_id).info.artifact_uri}/model"
-    version = client.create_model_version(name, uri, run_id=run_id, tags={FINGERPRINT: digest})
+    version = known[0] if known else client.create_model_version(name, uri, run_id=run_id, tags={FINGERPRINT: digest})
     client.set_registered_model_alias(name, CHAMPION, version.version)

@@ -68,6 +68,8 @@ def _imports_of(path: Path) -> tuple[str, ...]:
     for node in ast.walk(_tree_of(path)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            raise ValueError(f"{path}:{node.lineno}: relative import; write codeii.… so that its edits are noticed")
         elif isinstance(node, ast.ImportFrom) and node.module:
             names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
     return tuple(names)

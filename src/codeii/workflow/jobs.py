@@ -8,7 +8,7 @@ from typing import Any
 from codeii.schema.labels import label_set_file
 from codeii.schema.params import Experiment, Params
 from codeii.workflow.fingerprint import code_fingerprint
-from codeii.workflow.plugins import model_settings, needs_of
+from codeii.workflow.plugins import docstring_hash, model_settings, needs_of
 from codeii.workflow.runs import RunKey, chosen_experiments, initial_run, runs_of
 
 KIND_OF_NEED = ("records", "targets", "runs", "predictions", "scores", "submissions")
@@ -200,7 +200,11 @@ def _published(params: Params, jobs: list[Job]) -> list[Job]:
     for rule, names in (("table", params.reporting.tables), ("figure", params.reporting.figures)):
         for name in names:
             inputs = {need: made[need] for need in needs_of(f"reporting/{rule}s", name)}
-            settings = {"study": params.study, "level": params.evaluation.level}
+            settings = {
+                "study": params.study,
+                "level": params.evaluation.level,
+                "caption_sha256": docstring_hash(f"reporting/{rule}s", name),  # a fingerprint leaves docstrings out
+            }
             code = code_fingerprint("codeii.reporting.build", f"codeii.reporting.{rule}s.{name}")
             folder = f"results/published/{rule}s/{name}"
             parts.append(Job(rule, rule, {"name": name}, folder, inputs, settings, code))

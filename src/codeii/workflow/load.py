@@ -106,6 +106,8 @@ def _check_experiment(params: Params, path: str, name: str) -> None:
         values = getattr(experiment, key)
         if len(set(values)) != len(values):
             raise ValueError(f"{path}.{key}: {values} names something twice")
+    if len({f"{fraction:g}" for fraction in experiment.fractions}) != len(experiment.fractions):
+        raise ValueError(f"{path}.fractions: {experiment.fractions} are equal to six digits, which name the runs")
     for start in experiment.starts:
         check_name(f"{path}.starts", start, list(params.starts))
         _check_init(params, path, name, start)

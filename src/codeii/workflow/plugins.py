@@ -1,6 +1,7 @@
 """Plug-ins as files: which exist, and what a file says of itself, without importing heavy libraries."""
 
 import ast
+import hashlib
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -42,6 +43,12 @@ def model_settings(name: str) -> type[BaseModel]:
     exec(compile(ast.Module(wanted, []), str(path), "exec"), namespace)
     settings: type[BaseModel] = namespace["Settings"]
     return settings
+
+
+def docstring_hash(folder: str, name: str) -> str:
+    """Hash of the docstring of a figure's or table's file, which is its caption."""
+    text = ast.get_docstring(ast.parse((PACKAGE / folder / f"{name}.py").read_text(encoding="utf-8"))) or ""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @cache
