@@ -66,10 +66,16 @@ def test_an_experiment_with_another_setting_runs(with_git: Checkout) -> None:
     with_git.run("dvc", "repro")
 
 
-def test_repro_works_without_git_by_the_documented_setting(finished: Checkout, tmp_path: Path) -> None:
+def test_repro_works_without_git_and_fails_on_a_stale_checkout(finished: Checkout, tmp_path: Path) -> None:
     copy = tmp_path / "archive"
     shutil.copytree(finished.folder, copy, ignore=shutil.ignore_patterns(".git", "cache", "tmp"), symlinks=True)
     archive = Checkout(copy)
     assert "is not a git repository" in archive.run("dvc", "repro", expect=255)
     archive.run("dvc", "config", "--local", "core.no_scm", "true")
     archive.run("dvc", "repro")
+    # A stale checkout: other parameters, and none of the records by which Snakemake would notice.
+    shutil.rmtree(copy / ".snakemake")
+    params = copy / "params.yaml"
+    params.write_text(params.read_text().replace("replicates: 20", "replicates: 21"))
+    output = archive.run("dvc", "repro", expect=255)
+    assert "results/scores/ptbxl_superdiagnostic/resnet1d/manifest.json: made with evaluation" in output
