@@ -99,6 +99,19 @@ def test_verify_names_a_tampered_file_and_a_stale_setting(finished: Checkout) ->
     assert "results/runs/ptbxl_superdiagnostic" in output
 
 
+def test_verify_reaches_the_files_that_stand_only_in_lists(finished: Checkout) -> None:
+    runs = finished.folder / "results/predictions/ptbxl_superdiagnostic/resnet1d"
+    raw = finished.folder / "data/raw/cpsc2018/2018-twin/REFERENCE.csv"
+    for path in (runs / "from_scratch-f1/seed0/exams.parquet", raw):
+        kept, stat = path.read_bytes(), path.stat()
+        path.write_bytes(kept[:-1] + bytes([kept[-1] ^ 1]))
+        try:
+            assert f"{path.name}: content changed" in finished.run("codeii", "verify", expect=4)
+        finally:
+            path.write_bytes(kept)
+            os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
 def test_plan_says_what_is_to_be_done(finished: Checkout) -> None:
     assert "Nothing to be done" in finished.run("codeii", "plan")
     with edited(finished.folder / "params.yaml", "steps_at_least: 2", "steps_at_least: 3"):
