@@ -29,8 +29,8 @@ def tiny_inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     import pandas as pd
 
     from codeii.artifacts.targets import write_targets
-    from codeii.artifacts.tensor_store import write_tensor_store
     from codeii.schema.params import Preprocessing
+    from tests.stores import tensor_store
 
     folder = tmp_path_factory.mktemp("tiny")
     rng = np.random.default_rng(7)
@@ -57,16 +57,13 @@ def tiny_inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     preprocessing = Preprocessing(rate_hz=25, samples=256).model_dump()
     common = {"code": "c", "inputs": [], "facts": {}, "synthetic": True}
     reverse = np.arange(2 * exams)[::-1]  # the store's order is not the targets'
-    tensors = write_tensor_store(
+    index = ids.iloc[reverse]
+    tensors = tensor_store(
         folder / "tensors",
-        [counts[reverse]],
-        ids.iloc[reverse],
-        leads=8,
+        ([counts[reverse[:50]]], index.iloc[:50]),
+        ([counts[reverse[50:]]], index.iloc[50:]),
         samples=256,
-        unit="mV",
-        scale=0.001,
         settings={"preprocessing": preprocessing},
-        **common,
     )
     targets = write_targets(folder / "targets", ids, truth[exam], ["slow", "middle", "fast"], settings={}, **common)
     return {"tensors": tensors, "targets": targets}

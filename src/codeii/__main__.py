@@ -81,12 +81,18 @@ def _for_data(add: Add) -> None:
     for run in (verbs.synthesise, verbs.fetch):
         command = _job(add, run, example.format(run.__name__))
         command.add_argument("--source", required=True, help="a name under `sources` of params.yaml")
-    command = _job(add, verbs.records, "codeii records --source ptbxl --raw data/raw/ptbxl/1.0.3/manifest.json ...")
+    command = _job(add, verbs.record_shard, "codeii record_shard --source ptbxl --raw data/raw/.../manifest.json ...")
     command.add_argument("--source", required=True, help="a name under `sources` of params.yaml")
     _manifests(command, "raw")
-    for run in (verbs.tensors, verbs.targets):
+    command = _job(add, verbs.records, "codeii records --source ptbxl --shards results/records/ptbxl/shards/0/... ...")
+    command.add_argument("--source", required=True, help="a name under `sources` of params.yaml")
+    _manifests(command, "shards", many=True)
+    for run in (verbs.tensor_shard, verbs.targets):
         command = _job(add, run, f"codeii {run.__name__} --records results/records/ptbxl/manifest.json ...")
         _manifests(command, "records")
+    _manifests(
+        _job(add, verbs.tensors, "codeii tensors --shards results/tensors/.../shards/0/... ..."), "shards", many=True
+    )
 
 
 def _for_runs(add: Add) -> None:

@@ -26,18 +26,32 @@ def fetch(args: Arguments) -> None:
     fetch(args.source, args.settings, args.code, args.out)
 
 
-def records(args: Arguments) -> None:
-    """Read a source into the record store; faulty records are excluded singly and named."""
-    from codeii.records.build import build_records
+def record_shard(args: Arguments) -> None:
+    """Read one shard of a source into records; faulty records are excluded singly and named."""
+    from codeii.records.build import build_record_shard
 
-    build_records(args.raw, args.source, args.settings, args.code, args.out)
+    build_record_shard(args.raw, args.source, args.settings, args.code, args.out)
+
+
+def records(args: Arguments) -> None:
+    """Judge the shards of a source as a whole and gather them into its record store."""
+    from codeii.records.build import gather_records
+
+    gather_records(args.shards, args.source, args.settings, args.code, args.out)
+
+
+def tensor_shard(args: Arguments) -> None:
+    """Filter, resample and cut the records of one shard into tensors of one shape."""
+    from codeii.tensors.build import build_tensor_shard
+
+    build_tensor_shard(args.records, args.settings, args.code, args.out)
 
 
 def tensors(args: Arguments) -> None:
-    """Filter, resample and cut the records of a source into tensors of one shape."""
-    from codeii.tensors.build import build_tensors
+    """Gather the tensors of a source's shards into one store."""
+    from codeii.tensors.build import gather_tensors
 
-    build_tensors(args.records, args.settings, args.code, args.out)
+    gather_tensors(args.shards, args.settings, args.code, args.out)
 
 
 def targets(args: Arguments) -> None:

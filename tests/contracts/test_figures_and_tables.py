@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from tests.stores import record_store
 
 from codeii.artifacts.checkpoint import CheckpointCard, write_checkpoint
 from codeii.artifacts.manifest import write_manifest
 from codeii.artifacts.predictions import write_prediction_set, write_predictions
-from codeii.artifacts.record_store import write_record_store
 from codeii.artifacts.scores import COMPARISON_COLUMNS, SCORE_COLUMNS, write_scores
 from codeii.artifacts.targets import write_targets
 from codeii.reporting.build import make_figure, make_table
@@ -80,7 +80,7 @@ def made_up_records(folder, synthetic):
     excluded = [Exclusion(HOSTILE, "flat", "signal", "constant", "a signal"), Exclusion("r99", "absent", "f", "-", "-")]
     card = {"title": HOSTILE, "version": "1", "records": 9, "licence": "CC", "citation": HOSTILE, "doi": "10.1/x"}
     facts = {"source": "made_up", "card": card}
-    return write_record_store(folder, [*found, *excluded], settings={}, facts=facts, **made_with(synthetic))
+    return record_store(folder, [*found[:4], *excluded], found[4:], facts=facts, **made_with(synthetic))
 
 
 def made_up_targets(folder, task, synthetic):

@@ -58,9 +58,9 @@ def test_every_file_says_what_its_set_is(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_reader_takes_a_folder_and_options(name: str) -> None:
+def test_every_reader_takes_a_folder_options_and_a_shard(name: str) -> None:
     reader = source(name).read_records
-    assert list(inspect.signature(reader).parameters) == ["raw", "options"]
+    assert list(inspect.signature(reader).parameters) == ["raw", "options", "shard"]
     assert reader.__doc__
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from tests.stores import record_store
 
 from codeii.artifacts.manifest import IntegrityError, read_manifest, write_manifest
-from codeii.artifacts.record_store import EXCLUDED, RECORDS, SIGNALS, RecordStore, read_record_store, write_record_store
+from codeii.artifacts.record_store import EXCLUDED, RECORDS, SIGNALS, RecordStore, gathered, read_record_store
 from codeii.schema.record import Exclusion, Record
 
 
@@ -19,26 +20,23 @@ def record(name: str, samples: int = 100, **changes: object) -> Record:
     return replace(made, **changes)
 
 
-def write(folder: Path, items: list[Record | Exclusion] | Iterator[Record]) -> Path:
-    return write_record_store(
-        folder, items, settings={"layout": {}}, code="c", inputs=[], facts={"source": "fake"}, synthetic=True
-    )
+def write(folder: Path, *shards: list[Record | Exclusion] | Iterator[Record]) -> Path:
+    return record_store(folder, *shards, facts={"source": "fake"})
 
 
 def alter(manifest: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Path:
     """Change records.parquet and sign it again, as a faulty writer would."""
     folder, old = manifest.parent, read_manifest(manifest, "records")
     change(pd.read_parquet(folder / RECORDS)).to_parquet(folder / RECORDS, index=False)
-    files = [SIGNALS, RECORDS, EXCLUDED]
     return write_manifest(
-        folder, "records", files=files, settings={}, code="c", inputs=[], facts=old.facts, synthetic=True
+        folder, "records", files=old.files, settings={}, code="c", inputs=[], facts=old.facts, synthetic=True
     )
 
 
 def test_records_come_back_as_they_were(tmp_path: Path) -> None:
     items = [record("a", 50), record("b", 300, flags=("clipped", "age_masked"), age_years=np.nan), record("c", 1)]
     store = read_record_store(write(tmp_path, items))
-    assert isinstance(store, RecordStore) and isinstance(store.signals_uv, np.memmap)
+    assert isinstance(store, RecordStore)
     for row, item in enumerate(items):
         assert store.signal(row).dtype == np.int16
         np.testing.assert_array_equal(store.signal(row), item.signal_uv)
@@ -57,18 +55,58 @@ def test_exclusions_come_back_as_text(tmp_path: Path) -> None:
 
 def test_the_signal_file_is_plain_npy(tmp_path: Path) -> None:
     write(tmp_path, [record("a", 10), record("b", 20)])
-    assert np.load(tmp_path / SIGNALS).shape == (360,)
+    assert np.load(tmp_path / "shards" / "0" / SIGNALS).shape == (360,)
 
 
 def test_the_same_records_give_the_same_bytes(tmp_path: Path) -> None:
     one = write(tmp_path / "one", [record("a"), record("b", 20)])
     other = write(tmp_path / "other", [record("a"), record("b", 20)])
-    assert one.read_bytes() == other.read_bytes()
+    for name in ("shards/0/manifest.json", RECORDS, EXCLUDED):
+        assert (one.parent / name).read_bytes() == (other.parent / name).read_bytes()
 
 
 def test_a_store_without_records_can_be_read(tmp_path: Path) -> None:
     store = read_record_store(write(tmp_path, []))
-    assert len(store.records) == 0 and len(store.signals_uv) == 0
+    assert len(store.records) == 0 and len(store.excluded) == 0
+
+
+def test_shards_are_gathered_one_after_the_other_and_an_empty_one_changes_nothing(tmp_path: Path) -> None:
+    out = Exclusion("x", "flat", "signal", "0", "some")
+    items = [record("b", 30), record("a", 20, age_years=np.nan), record("c", 10)]
+    manifest = write(tmp_path, [], [items[0]], [out, *items[1:]], [])
+    store = read_record_store(manifest)
+    assert store.records["record_id"].tolist() == ["b", "a", "c"]
+    assert store.records["shard"].tolist() == [1, 2, 2] and store.manifest.facts["shards"] == 4
+    assert store.records["start"].tolist() == [0, 0, 240]
+    assert store.records["age_years"].dtype == float and store.excluded["record_id"].tolist() == ["x"]
+    for row, item in enumerate(items):
+        np.testing.assert_array_equal(store.signal(row), item.signal_uv)
+
+
+def test_a_record_that_two_shards_hold_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="record_id 'a' occurs more than once"):
+        write(tmp_path, [record("a")], [record("b"), record("a")])
+    assert not (tmp_path / "manifest.json").exists()
+
+
+def test_metadata_can_be_read_without_signals_which_are_checked_when_they_are_used(tmp_path: Path) -> None:
+    store = read_record_store(write(tmp_path, [record("a")], [record("b")]))
+    flip(tmp_path / "shards" / "1" / SIGNALS)
+    assert store.signal(0).shape == (12, 100)
+    with pytest.raises(IntegrityError, match=r"1/signals\.npy: content changed"):
+        store.signal(1)
+
+
+@pytest.mark.parametrize("name", [RECORDS, EXCLUDED, "manifest.json"])
+def test_a_shard_that_changed_is_not_gathered_or_read(tmp_path: Path, name: str) -> None:
+    manifest = write(tmp_path, [record("a"), Exclusion("x", "flat", "signal", "0", "some")])
+    flip(tmp_path / "shards" / "0" / name)
+    if name == "manifest.json":
+        with pytest.raises(IntegrityError, match=r"manifest\.json"):
+            read_record_store(manifest)
+    else:
+        with pytest.raises(IntegrityError, match=f"{name}: content changed"):
+            gathered([tmp_path / "shards" / "0" / "manifest.json"])
 
 
 @pytest.mark.parametrize(
@@ -95,7 +133,7 @@ def test_a_reader_that_fails_midway_leaves_nothing(tmp_path: Path) -> None:
 
     with pytest.raises(OSError, match="disk gone"):
         write(tmp_path, failing())
-    assert list(tmp_path.iterdir()) == []
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 @pytest.mark.parametrize(
@@ -118,18 +156,22 @@ def test_a_store_that_breaks_the_form_is_not_read(
         read_record_store(manifest)
 
 
-@pytest.mark.parametrize("name", [SIGNALS, RECORDS, EXCLUDED])
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", [RECORDS, EXCLUDED])
 def test_a_flipped_byte_is_noticed_in_every_file(tmp_path: Path, name: str) -> None:
     manifest = write(tmp_path, [record("a"), Exclusion("x", "flat", "signal", "0", "some")])
-    content = bytearray((tmp_path / name).read_bytes())
-    content[-3] ^= 1
-    (tmp_path / name).write_bytes(content)
+    flip(tmp_path / name)
     with pytest.raises(IntegrityError, match=f"{name}: content changed"):
         read_record_store(manifest)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    manifest = write(tmp_path, [record("a")])
-    (tmp_path / SIGNALS).unlink()
+    store = read_record_store(write(tmp_path, [record("a")]))
+    (tmp_path / "shards" / "0" / SIGNALS).unlink()
     with pytest.raises(IntegrityError, match=r"signals\.npy: listed in the manifest but absent"):
-        read_record_store(manifest)
+        store.signal(0)

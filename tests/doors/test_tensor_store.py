@@ -1,11 +1,13 @@
 """The door of the tensors: what goes in comes out, and nothing else goes through."""
 
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from tests.stores import tensor_store
 
 from codeii.artifacts.manifest import IntegrityError, load_manifest, write_manifest
 from codeii.artifacts.tensor_store import INDEX, SIGNALS, blocks, read_tensor_store, write_tensor_store
@@ -21,51 +23,64 @@ def tensors(count: int, leads: int = 8, samples: int = 20) -> np.ndarray:
 
 
 def write(folder: Path, parts: Iterable[np.ndarray], index: pd.DataFrame, leads: int = 8) -> Path:
-    return write_tensor_store(
-        folder,
-        parts,
-        index,
-        leads=leads,
-        samples=20,
-        unit="mV",
-        scale=1e-3,
-        settings={},
-        code="c",
-        inputs=[],
-        facts={"cropped_records": 1},
-        synthetic=True,
-    )
+    return tensor_store(folder, (parts, index), leads=leads, facts={"cropped_records": 1})
 
 
-def sign_again(manifest: Path, **facts: object) -> Path:
-    """Write the manifest anew for changed files, as a faulty writer would."""
-    old = load_manifest(manifest, "tensors").facts
-    return write_manifest(
-        manifest.parent,
-        "tensors",
-        files=[SIGNALS, INDEX],
-        settings={},
-        code="c",
-        inputs=[],
-        facts=old | facts,
-        synthetic=True,
-    )
+def sign_again(folder: Path, **facts: object) -> Path:
+    """Write both manifests anew for changed files, as a faulty writer would."""
+    for path, kind in (
+        (folder / "shards" / "0" / "manifest.json", "tensor_shard"),
+        (folder / "manifest.json", "tensors"),
+    ):
+        old = load_manifest(path, kind)
+        common = {"files": old.files, "settings": {}, "code": "c", "inputs": [], "synthetic": True}
+        write_manifest(path.parent, kind, facts=old.facts | facts, **common)
+    return folder / "manifest.json"
 
 
 @pytest.mark.parametrize("size", [1, 3, 10])
 def test_tensors_come_back_as_they_were_whatever_the_block(tmp_path: Path, size: int) -> None:
     made = tensors(10)
     store = read_tensor_store(write(tmp_path, (made[part] for part in blocks(10, size)), index_of(10)))
-    np.testing.assert_array_equal(store.signals, made)
-    assert isinstance(store.signals, np.memmap) and store.scale == 1e-3
-    assert list(store.index.columns) == ["record_id", "exam_id", "patient_id"]
+    np.testing.assert_array_equal(store.signals[np.arange(10)], made)
+    assert len(store.signals) == 10 and store.scale == 1e-3
+    assert list(store.index.columns) == ["record_id", "exam_id", "patient_id", "section"]
     facts = store.manifest.facts
     assert facts["unit"] == "mV" and facts["records"] == 10 and facts["cropped_records"] == 1
 
 
+@pytest.mark.parametrize("cuts", [(10,), (4, 6), (0, 3, 3, 0, 4)])
+def test_rows_come_in_the_order_asked_for_whatever_the_shards(tmp_path: Path, cuts: tuple[int, ...]) -> None:
+    made, index, edges = tensors(10), index_of(10), np.cumsum((0, *cuts))
+    shards = [([made[a:b]], index.iloc[a:b]) for a, b in pairwise(edges)]
+    store = read_tensor_store(tensor_store(tmp_path, *shards))
+    assert store.index["record_id"].tolist() == index["record_id"].tolist()
+    rows = np.array([9, 0, 4, 3, 4, 7, 1])
+    store.signals.announce(rows)
+    np.testing.assert_array_equal(store.signals[rows], made[rows])
+    assert store.manifest.facts["records"] == 10 and store.manifest.facts["shards"] == len(cuts)
+
+
+def test_a_record_may_have_several_sections_but_each_once(tmp_path: Path) -> None:
+    sections = index_of(4).assign(record_id=["a", "a", "b", "b"], section=[0, 1, 0, 1])
+    store = read_tensor_store(write(tmp_path / "good", [tensors(4)], sections))
+    assert store.index["section"].tolist() == [0, 1, 0, 1] and store.manifest.facts["records"] == 2
+    with pytest.raises(ValueError, match="a record_id occurs twice"):
+        read_tensor_store(write(tmp_path / "bad", [tensors(4)], sections.assign(section=0)))
+
+
+def test_shards_of_other_units_are_not_gathered(tmp_path: Path) -> None:
+    write(tmp_path, [tensors(2)], index_of(2))
+    other = tmp_path / "other"
+    tensor_store(other, ([tensors(2)], index_of(2)), facts={"unit": "sd"})
+    shards = [folder / "shards" / "0" / "manifest.json" for folder in (tmp_path, other)]
+    with pytest.raises(ValueError, match=r"unit are .*'sd'.*those of the first shard .*'mV'"):
+        write_tensor_store(tmp_path, shards, settings={}, code="c", facts={}, synthetic=True)
+
+
 def test_the_signal_file_is_plain_npy(tmp_path: Path) -> None:
     write(tmp_path, [tensors(3)], index_of(3))
-    np.testing.assert_array_equal(np.load(tmp_path / SIGNALS), tensors(3))
+    np.testing.assert_array_equal(np.load(tmp_path / "shards" / "0" / SIGNALS), tensors(3))
 
 
 def test_an_empty_store_can_be_read(tmp_path: Path) -> None:
@@ -78,8 +93,8 @@ def test_an_empty_store_can_be_read(tmp_path: Path) -> None:
         ([tensors(3).astype(np.float32)], r"block of float32 \(3, 8, 20\), expected int16 \(n, 8, 20\)"),
         ([tensors(3, leads=12)], r"block of int16 \(3, 12, 20\)"),
         ([tensors(3, samples=21)], r"block of int16 \(3, 8, 21\)"),
-        ([tensors(2)], "2 tensors for 3 rows of the index"),
-        ([tensors(3), tensors(1)], "4 tensors for 3 rows of the index"),
+        ([tensors(2)], "2 tensors and 3 lines of the index, expected 3"),
+        ([tensors(3), tensors(1)], "4 tensors and 3 lines of the index, expected 3"),
     ],
 )
 def test_tensors_that_break_the_form_are_not_written(tmp_path: Path, parts: list[np.ndarray], message: str) -> None:
@@ -90,44 +105,44 @@ def test_tensors_that_break_the_form_are_not_written(tmp_path: Path, parts: list
 
 def test_an_index_of_another_length_is_not_read(tmp_path: Path) -> None:
     manifest = write(tmp_path, [tensors(3)], index_of(3))
-    index_of(2).iloc[:, :3].to_parquet(tmp_path / INDEX, index=False)
+    index_of(2).assign(section=0).to_parquet(tmp_path / INDEX, index=False)
     with pytest.raises(ValueError, match=r"signals int16 \(3, 8, 20\), expected int16 \(2, 8, 20\)"):
-        read_tensor_store(sign_again(manifest))
+        read_tensor_store(sign_again(manifest.parent))
 
 
 def test_another_type_of_number_is_not_read(tmp_path: Path) -> None:
     manifest = write(tmp_path, [tensors(3)], index_of(3))
-    np.save(tmp_path / SIGNALS, tensors(3).astype(np.float16))
+    np.save(tmp_path / "shards" / "0" / SIGNALS, tensors(3).astype(np.float16))
     with pytest.raises(ValueError, match="signals float16"):
-        read_tensor_store(sign_again(manifest))
+        read_tensor_store(sign_again(manifest.parent))
 
 
 def test_another_number_of_leads_than_stated_is_not_read(tmp_path: Path) -> None:
     manifest = write(tmp_path, [tensors(3)], index_of(3))
-    with pytest.raises(ValueError, match=r"expected int16 \(3, 12, 20\)"):
-        read_tensor_store(sign_again(manifest, leads=12))
+    with pytest.raises(ValueError, match=r"signals \(3, 8, 20\), expected \(3, 12, 20\)"):
+        read_tensor_store(sign_again(manifest.parent, lead_names=["L"] * 12))
 
 
 def test_a_record_given_twice_is_not_read(tmp_path: Path) -> None:
     manifest = write(tmp_path, [tensors(3)], index_of(3))
-    index_of(3).assign(record_id="r0").iloc[:, :3].to_parquet(tmp_path / INDEX, index=False)
+    index_of(3).assign(record_id="r0", section=0).to_parquet(tmp_path / INDEX, index=False)
     with pytest.raises(ValueError, match="a record_id occurs twice"):
-        read_tensor_store(sign_again(manifest))
+        read_tensor_store(sign_again(manifest.parent))
 
 
-@pytest.mark.parametrize("name", [SIGNALS, INDEX])
+@pytest.mark.parametrize("name", [f"shards/0/{SIGNALS}", INDEX, f"shards/0/{INDEX}"])
 def test_a_flipped_byte_is_noticed_in_every_file(tmp_path: Path, name: str) -> None:
     manifest = write(tmp_path, [tensors(3)], index_of(3))
     content = bytearray((tmp_path / name).read_bytes())
     content[-3] ^= 1
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(IntegrityError, match=f"{name}: content changed"):
+    with pytest.raises(IntegrityError, match=f"{name.split('/')[-1]}: content changed"):
         read_tensor_store(manifest)
 
 
 def test_a_truncated_file_is_noticed_by_its_size(tmp_path: Path) -> None:
     manifest = write(tmp_path, [tensors(3)], index_of(3))
-    with (tmp_path / SIGNALS).open("r+b") as file:
+    with (tmp_path / "shards" / "0" / SIGNALS).open("r+b") as file:
         file.truncate(300)
     with pytest.raises(IntegrityError, match=r"signals\.npy: 300 bytes, the manifest says"):
         read_tensor_store(manifest)

@@ -10,7 +10,19 @@ from codeii.__main__ import main
 
 ROOT = Path(__file__).parents[2]
 PEOPLE = ("plan", "verify", "headline")
-RULES = ("synthesise", "fetch", "records", "tensors", "targets", "train", "predict", "submit", "evaluate")
+RULES = (
+    "synthesise",
+    "fetch",
+    "record_shard",
+    "records",
+    "tensor_shard",
+    "tensors",
+    "targets",
+    "train",
+    "predict",
+    "submit",
+    "evaluate",
+)
 REPORTING = ("tracking_store", "track", "table", "figure", "report")
 COMMANDS = (*PEOPLE, *RULES, *REPORTING)
 

@@ -8,11 +8,12 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.stores import tensor_store
 
 from codeii.artifacts.manifest import read_manifest
 from codeii.artifacts.predictions import read_predictions, runs_of_set
 from codeii.artifacts.targets import read_targets, write_targets
-from codeii.artifacts.tensor_store import read_tensor_store, write_tensor_store
+from codeii.artifacts.tensor_store import read_tensor_store
 from codeii.prediction.aggregate import exam_means, probabilities
 from codeii.prediction.run import predict
 from codeii.prediction.submission import submit
@@ -93,12 +94,9 @@ def test_tensors_of_another_preprocessing_are_refused(
     checkpoints: list[Path], tiny_inputs: Inputs, tmp_path: Path
 ) -> None:
     store = read_tensor_store(tiny_inputs["tensors"])
-    made = {"code": "c", "inputs": [], "facts": {}, "synthetic": True}
     settings = {"preprocessing": {**store.manifest.settings["preprocessing"], "baseline": "elliptic"}}
-    shape = {"leads": 8, "samples": 256, "unit": "mV", "scale": 0.001}
-    other = write_tensor_store(
-        tmp_path / "t", [np.array(store.signals)], store.index, **shape, settings=settings, **made
-    )
+    signals = store.signals[np.arange(len(store.signals))]
+    other = tensor_store(tmp_path / "t", ([signals], store.index), samples=256, settings=settings)
     for attempt in (
         lambda: predict(checkpoints[:1], other, tiny_inputs["targets"], {}, "c", tmp_path / "out"),
         lambda: submit(checkpoints, other, SUBMIT, "c", tmp_path / "out"),

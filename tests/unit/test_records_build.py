@@ -13,9 +13,10 @@ import pytest
 from codeii.artifacts.manifest import IntegrityError
 from codeii.artifacts.raw_archive import write_raw_archive
 from codeii.artifacts.record_store import RecordStore, read_record_store
-from codeii.records.build import build_records, five_numbers
+from codeii.records.build import build_record_shard, five_numbers, gather_records
 from codeii.schema.leads import in_standard_order
 from codeii.schema.record import Card, Exclusion, Record
+from codeii.schema.shard import WHOLE, Shard
 
 CARD = Card("Fake", "1", "", "", None, None, (500,), 60, "standard", "uV", "", "", ("none",), "")
 
@@ -37,7 +38,7 @@ Build = Callable[..., RecordStore]
 def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
     """Builds the record store of a source whose reader yields the given items."""
 
-    def run(items: list[Item], max_faulty_share: float = 0.05, origin: str = "local") -> RecordStore:
+    def run(items: list[Item], max_faulty_share: float = 0.05, origin: str = "local", shards: int = 1) -> RecordStore:
         folder = tmp_path / "raw"
         folder.mkdir(exist_ok=True)
         (folder / "signals.bin").write_bytes(b"as published")
@@ -45,15 +46,19 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
             folder, folder, [folder / "signals.bin"], source="fake", origin=origin, settings={}, code="c"
         )
 
-        def read_records(root: Path, options: Mapping[str, object]) -> Iterator[Item]:
+        def read_records(root: Path, options: Mapping[str, object], shard: Shard = WHOLE) -> Iterator[Item]:
             assert (root / "signals.bin").read_bytes() == b"as published" and options == {"form": "contest"}
-            yield from items
+            yield from shard.of(items, block=1)
 
         module = ModuleType("codeii.sources.fake")
         module.CARD, module.read_records = CARD, read_records  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, "codeii.sources.fake", module)
-        settings = {"layout": {"form": "contest"}, "max_faulty_share": max_faulty_share}
-        build_records(raw, "fake", settings, "code1", tmp_path / "records")
+        folders = [tmp_path / "records" / "shards" / str(index) for index in range(shards)]
+        for index, shard in enumerate(folders):
+            settings = {"layout": {"form": "contest"}, "shard": {"index": index, "count": shards}}
+            build_record_shard(raw, "fake", settings, "code1", shard)
+        made = [shard / "manifest.json" for shard in folders]
+        gather_records(made, "fake", {"max_faulty_share": max_faulty_share}, "code1", tmp_path / "records")
         return read_record_store(tmp_path / "records" / "manifest.json")
 
     return run
@@ -67,6 +72,16 @@ def test_records_are_stored_in_the_sources_order_as_they_were(build: Build) -> N
         np.testing.assert_array_equal(store.signal(row), item.signal_uv)
     assert list(store.statements()) == [{"AF": None}] * 3
     assert store.manifest.code == "code1" and len(store.manifest.inputs) == 1
+
+
+def test_shards_hold_the_same_records_and_are_judged_as_a_whole(build: Build) -> None:
+    flat = good("flat", signal_uv=np.zeros((12, 1000), np.int16))
+    items: list[Item] = [good("a"), flat, good("c", seed=2), good("d", seed=3), good("e", seed=4)]
+    store = build(items, max_faulty_share=0.2, shards=3)  # a share of the whole: shard 1 alone has half
+    assert store.records["record_id"].tolist() == ["a", "d", "e", "c"]
+    assert store.records["shard"].tolist() == [0, 0, 1, 2]
+    np.testing.assert_array_equal(store.signal(3), good("c", seed=2).signal_uv)
+    assert store.excluded["record_id"].tolist() == ["flat"] and store.manifest.facts["faulty"] == 1
 
 
 @pytest.mark.parametrize(("origin", "synthetic"), [("synthetic", True), ("local", False)])
@@ -113,8 +128,7 @@ def test_too_many_faults_stop_the_build_and_leave_no_store(build: Build, tmp_pat
     flat = [good(f"f{n}", signal_uv=np.zeros((12, 1000), np.int16)) for n in range(2)]
     with pytest.raises(ValueError, match=r"source fake: 2 of 10 records present are faulty .*2 flat.*f0: signal found"):
         build([*flat, *(good(f"g{n}", seed=n) for n in range(8))])
-    assert not (tmp_path / "records" / "manifest.json").exists()
-    assert not list((tmp_path / "records").iterdir())
+    assert [path.name for path in (tmp_path / "records").iterdir()] == ["shards"]
 
 
 def test_a_source_without_records_stops_the_build(build: Build) -> None:
@@ -132,8 +146,8 @@ def test_a_changed_raw_file_stops_the_build(build: Build, tmp_path: Path) -> Non
     build([good("a")])
     (tmp_path / "raw" / "signals.bin").write_bytes(b"as publishee")
     with pytest.raises(IntegrityError, match=r"signals\.bin: content changed"):
-        build_records(
-            tmp_path / "raw" / "manifest.json", "fake", {"layout": {}, "max_faulty_share": 0}, "c", tmp_path / "again"
+        build_record_shard(
+            tmp_path / "raw" / "manifest.json", "fake", {"layout": {}, "shard": {"index": 0, "count": 1}}, "c", tmp_path
         )
 
 

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.stores import record_store
 
-from codeii.artifacts.record_store import write_record_store
 from codeii.artifacts.tensor_store import TensorStore, read_tensor_store
 from codeii.schema.params import Preprocessing
 from codeii.schema.record import Record
 from codeii.tensors import build as module
-from codeii.tensors.build import build_tensors
+from codeii.tensors.build import build_tensor_shard, gather_tensors
 from codeii.tensors.pipeline import preprocess
 
 FIELDS = {
@@ -29,14 +29,22 @@ def record(name: str, samples: int, rate_hz: int = 500, seed: int = 0) -> Record
     return Record(name, f"e{name}", f"p{name}", 1, walk.astype(np.int16), rate_hz, {}, "", 50.0, "male")
 
 
-def build(tmp_path: Path, records: list[Record], mains_hz: int = 60, **changes: object) -> TensorStore:
+def build(tmp_path: Path, records: list[Record], mains_hz: int = 60, shards: int = 1, **changes: object) -> TensorStore:
+    """The tensors of `records`, dealt to the shards in turn; the store holds one shard after the other."""
     facts = {"source": "fake", "card": {"mains_hz": mains_hz}}
-    store = write_record_store(
-        tmp_path / "records", records, settings={}, code="c", inputs=[], facts=facts, synthetic=True
-    )
+    store = record_store(tmp_path / "records", *(records[n::shards] for n in range(shards)), facts=facts)
     settings = {"preprocessing": FIELDS | changes}
-    build_tensors(store, settings, "code1", tmp_path / "tensors")
-    return read_tensor_store(tmp_path / "tensors" / "manifest.json")
+    folder = tmp_path / "tensors"
+    for index in range(shards):
+        shard = {"shard": {"index": index, "count": shards}}
+        build_tensor_shard(store, settings | shard, "code1", folder / "shards" / str(index))
+    made = [folder / "shards" / str(index) / "manifest.json" for index in range(shards)]
+    gather_tensors(made, settings, "code1", folder)
+    return read_tensor_store(folder / "manifest.json")
+
+
+def every(store: TensorStore) -> np.ndarray:
+    return store.signals[np.arange(len(store.signals))]
 
 
 MIXED = [(1250, 500), (1300, 500), (1250, 500), (2500, 1000), (1250, 500), (800, 300), (1251, 500), (1250, 1000)] * 3
@@ -96,13 +104,26 @@ def test_a_notch_that_one_rate_does_not_hold_is_told_before_any_work(tmp_path: P
 def test_the_same_records_give_the_same_bytes(tmp_path: Path) -> None:
     records = [record("a", 1250), record("b", 1300, seed=1)]
     one, other = build(tmp_path / "one", records), build(tmp_path / "other", records)
-    assert one.manifest.files == other.manifest.files
+    assert one.manifest.files["index.parquet"] == other.manifest.files["index.parquet"]
+    names = [tmp_path / name / "tensors" / "shards" / "0" / "signals.npy" for name in ("one", "other")]
+    assert names[0].read_bytes() == names[1].read_bytes()
+
+
+def test_shards_hold_the_same_tensors_as_the_whole(tmp_path: Path) -> None:
+    records = [record(f"r{n}", samples, rate_hz, seed=n) for n, (samples, rate_hz) in enumerate(MIXED[:7])]
+    whole, cut = build(tmp_path / "whole", records), build(tmp_path / "cut", records, shards=3)
+    assert cut.index["record_id"].tolist() == ["r0", "r3", "r6", "r1", "r4", "r2", "r5"]
+    order = [cut.index["record_id"].tolist().index(name) for name in whole.index["record_id"]]
+    np.testing.assert_array_equal(cut.signals[np.array(order)], every(whole))
+    assert cut.manifest.facts["records"] == 7 and cut.manifest.facts["shards"] == 3
+    same = ("cropped_records", "padded_records", "clipped_samples", "lead_names", "unit", "notch_hz_by_stored_rate")
+    assert {name: cut.manifest.facts[name] for name in same} == {name: whole.manifest.facts[name] for name in same}
 
 
 def test_the_notch_at_mains_is_that_of_the_sources_card(tmp_path: Path) -> None:
     records = [record("a", 1250)]
     found = {hz: build(tmp_path / f"at{hz}", records, mains_hz=hz, powerline_hz="mains") for hz in (50, 60)}
     fixed = build(tmp_path / "fixed", records, mains_hz=60, powerline_hz=50)
-    np.testing.assert_array_equal(found[50].signals, fixed.signals)
-    assert not np.array_equal(found[50].signals, found[60].signals)
+    np.testing.assert_array_equal(every(found[50]), every(fixed))
+    assert not np.array_equal(every(found[50]), every(found[60]))
     assert found[50].manifest.facts["notch_hz_by_stored_rate"] == {"500": 50}

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.stores import record_store
 
 from codeii.artifacts.manifest import sha256_of
-from codeii.artifacts.record_store import write_record_store
 from codeii.artifacts.targets import Targets, read_targets
 from codeii.schema.params import FoldSplit, HashedSplit
 from codeii.schema.record import Record
@@ -42,9 +42,7 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
     monkeypatch.setattr("codeii.schema.labels.FOLDER", tmp_path)
 
     def run(records: list[Record], splits: object = FOLDS, unlabelled: str = "drop", sha256: str = "") -> Targets:
-        store = write_record_store(
-            tmp_path / "records", records, settings={}, code="c", inputs=[], facts={}, synthetic=True
-        )
+        store = record_store(tmp_path / "records", records)
         task = {"source": "fake", "label_set": "rhythms", "unlabelled_records": unlabelled, "splits": splits}
         found = {"task": task, "label_set_sha256": sha256 or sha256_of(tmp_path / "rhythms.csv")}
         build_targets(store, found, "code1", tmp_path / "targets")

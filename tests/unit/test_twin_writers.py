@@ -19,6 +19,7 @@ from codeii.artifacts.raw_archive import read_raw_archive
 from codeii.records.quality import examine
 from codeii.schema.leads import LEADS
 from codeii.schema.record import Exclusion, Record
+from codeii.schema.shard import Shard
 from codeii.synthetic import build
 from codeii.synthetic.declared_files import statement_names, write_declared
 from codeii.synthetic.exam import TwinExam
@@ -378,3 +379,21 @@ def test_the_exclusions_of_a_twin_are_the_faults_its_readme_lists(
         planted = {str(int(name.split("/")[-1].removesuffix("_hr"))) for name in planted}
     assert excluded == planted
     assert len(planted) == len(import_module(f"codeii.synthetic.writers.{source}").FAULTS)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_shards_read_every_record_once_and_in_the_same_form(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Shard.of, "__defaults__", (1,))  # five exams: dealt one by one
+    write(case, tmp_path)
+    source, _, layout, *_ = CASES[case]
+    reader = import_module(f"codeii.sources.{source}").read_records
+    expected = {item.record_id: item for item in whole(case, tmp_path)}
+    shards = [list(reader(tmp_path, layout, Shard(index, 3))) for index in range(3)]
+    assert sum(len(part) > 0 for part in shards) == (1 if source == "code15" else 3)  # CODE-15%: by whole parts
+    found = [item for part in shards for item in part]
+    assert sorted(item.record_id for item in found) == sorted(expected)
+    for item in found:
+        np.testing.assert_array_equal(item.signal_uv, expected[item.record_id].signal_uv)
+        assert item.statements == expected[item.record_id].statements

@@ -58,4 +58,4 @@ def test_compute_rules_run_in_the_environment_of_the_file(
     asked = (stand_in / "asked_for.yaml").read_text()
     assert asked == (checkout.folder / "envs/study.yaml").read_text()
     verbs = [line.split()[2] for line in (stand_in / "calls").read_text().splitlines()]
-    assert verbs == ["synthesise", "records", "targets"]
+    assert verbs == ["synthesise", "record_shard", "records", "targets"]

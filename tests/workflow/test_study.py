@@ -54,7 +54,7 @@ def test_a_recipe_edit_lists_only_the_runs_of_that_recipe(finished: Checkout) ->
     with edited(finished.folder / "params.yaml", "steps_at_least: 2", "steps_at_least: 3"):
         planned = finished.planned()
     assert planned["train"] == 8
-    assert not {"synthesise", "records", "tensors", "targets"} & set(planned)
+    assert not {"synthesise", "record_shard", "records", "tensor_shard", "tensors", "targets"} & set(planned)
 
 
 def test_a_table_edit_lists_the_table_and_the_report(finished: Checkout) -> None:
@@ -127,3 +127,15 @@ def test_every_run_is_in_the_tracker_once(finished: Checkout) -> None:
         " len(c.search_registered_models()))"
     )
     assert "13 10 {'FINISHED'} 3" in finished.run("python", "-c", code)
+
+
+def test_a_lost_shard_is_one_shard_redone(finished: Checkout) -> None:
+    shard = finished.folder / "results/tensors/ptbxl/code_100hz/shards/0"
+    before = (shard / "signals.npy").read_bytes()
+    (shard / "signals.npy").unlink()
+    assert "signals.npy: listed in the manifest but absent" in finished.run("codeii", "verify", expect=4)
+    output = finished.snakemake("results/tensors/ptbxl/code_100hz/shards/0/manifest.json")
+    assert output.count("rule tensor_shard:") == 1 and "1 of 1 steps" in output
+    assert (shard / "signals.npy").read_bytes() == before
+    assert finished.planned() == {}
+    assert "all current" in finished.run("codeii", "verify")

@@ -18,4 +18,5 @@ wildcard_constraints:
     model="[a-z0-9_]+",
     variant="[a-z0-9_]+-f[0-9.e-]+",
     seed="[0-9]+",
+    shard="[0-9]+",
     name="[a-z0-9_]+",

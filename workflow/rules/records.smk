@@ -1,9 +1,33 @@
+rule record_shard:
+    input:
+        raw=study.inputs("record_shard", "raw"),
+    output:
+        manifest="results/records/{source}/shards/{shard}/manifest.json",
+        signals="results/records/{source}/shards/{shard}/signals.npy",
+        records="results/records/{source}/shards/{shard}/records.parquet",
+        excluded="results/records/{source}/shards/{shard}/excluded.csv",
+    log:
+        "logs/record_shard/{source}/{shard}.log",
+    benchmark:
+        "logs/benchmarks/record_shard/{source}/{shard}.tsv"
+    conda:
+        "../../envs/study.yaml"
+    params:
+        settings=study.settings("record_shard"),
+        code=study.code("record_shard"),
+    message:
+        "Reading the records of {wildcards.source}, shard {wildcards.shard}"
+    shell:
+        "python -m codeii record_shard --source {wildcards.source} --raw {input.raw}"
+        " --settings {params.settings:q} --code {params.code}"
+        " --out results/records/{wildcards.source}/shards/{wildcards.shard} &> {log}"
+
+
 rule records:
     input:
-        raw=study.inputs("records", "raw"),
+        shards=study.inputs("records", "shards"),
     output:
         manifest="results/records/{source}/manifest.json",
-        signals="results/records/{source}/signals.npy",
         records="results/records/{source}/records.parquet",
         excluded="results/records/{source}/excluded.csv",
     log:
@@ -16,8 +40,8 @@ rule records:
         settings=study.settings("records"),
         code=study.code("records"),
     message:
-        "Reading the records of {wildcards.source}"
+        "Gathering the records of {wildcards.source}"
     shell:
-        "python -m codeii records --source {wildcards.source} --raw {input.raw}"
+        "python -m codeii records --source {wildcards.source} --shards {input.shards}"
         " --settings {params.settings:q} --code {params.code}"
         " --out results/records/{wildcards.source} &> {log}"

@@ -10,6 +10,7 @@ from typing import Any
 
 from codeii.artifacts.atomic import write_text
 from codeii.artifacts.manifest import IntegrityError, Manifest, read_manifest, sha256_of, write_manifest
+from codeii.schema.shard import WHOLE, Shard
 
 SUMS = "SHA256SUMS"
 
@@ -45,11 +46,14 @@ def write_raw_archive(
     )
 
 
-def read_raw_archive(manifest_path: Path) -> tuple[Path, Manifest]:
-    """Verify every listed file and return the folder they lie in, with the manifest."""
+def read_raw_archive(manifest_path: Path, shard: Shard = WHOLE) -> tuple[Path, Manifest]:
+    """Verify the shard's share of the listed files and return the folder they lie in, with the manifest.
+
+    The shards together verify every file once, whichever of them reads it: what is gathered rests on all of them.
+    """
     manifest = read_manifest(manifest_path, "raw")
     root = manifest_path.parent / manifest.facts["root"]
-    for name, digest in listed_files(manifest_path.parent / SUMS):
+    for name, digest in shard.of(listed_files(manifest_path.parent / SUMS), block=1):
         path = root / name
         if not path.is_file():
             raise IntegrityError(f"{path}: listed in {SUMS} but absent")

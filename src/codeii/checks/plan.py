@@ -17,7 +17,9 @@ SHIPPED = PACKAGE / "checks" / "seconds_of_the_built_in_study.csv"
 STAGES = {
     "synthesise": "raw data",
     "fetch": "raw data",
+    "record_shard": "records",
     "records": "records",
+    "tensor_shard": "tensors",
     "tensors": "tensors",
     "targets": "targets",
     "train": "training",
@@ -134,15 +136,16 @@ def _seconds(job: Job, known: Mapping[str, list[float]]) -> float | None:
 
 def _megabytes(job: Job, params: Params) -> float | None:
     """Bytes a stage writes, where they follow from the parameters: tensors of a twin; small things count as none."""
-    if job.rule not in ("synthesise", "records", "tensors"):
+    if job.rule not in ("synthesise", "record_shard", "tensor_shard"):
         return 0.0
-    twin = params.sources[job.wildcards["source"]].twin
-    if twin is None:
+    source = params.sources[job.wildcards["source"]]
+    if source.twin is None:
         return None
-    if job.rule == "tensors":
+    records = source.twin.records / (1 if job.rule == "synthesise" else source.shards)
+    if job.rule == "tensor_shard":
         shape = params.preprocessing[job.wildcards["preprocessing"]]
-        return twin.records * len(LEAD_SETS[shape.leads]) * shape.samples * 2 / 1e6
-    return twin.records * 12 * 5000 * 2 / 1e6  # ten seconds at 500 Hz
+        return records * len(LEAD_SETS[shape.leads]) * shape.samples * 2 / 1e6
+    return records * 12 * 5000 * 2 / 1e6  # ten seconds at 500 Hz
 
 
 def _size(megabytes: float | None) -> str:

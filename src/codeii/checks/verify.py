@@ -16,12 +16,13 @@ from codeii.schema.params import Params
 from codeii.schema.progress import progress
 from codeii.workflow.jobs import Job, all_jobs
 
+DATA = ("raw", "record_shard", "records", "tensor_shard", "tensors", "targets")
 # What each stage of dvc.yaml ends with.
 STAGES = {
     "raw": ("raw",),
-    "tensors": ("raw", "records", "tensors", "targets"),
-    "runs": ("raw", "records", "tensors", "targets", "checkpoint", "prediction_set", "submission"),
-    "scores": ("raw", "records", "tensors", "targets", "checkpoint", "prediction_set", "submission", "scores"),
+    "tensors": DATA,
+    "runs": (*DATA, "checkpoint", "prediction_set", "submission"),
+    "scores": (*DATA, "checkpoint", "prediction_set", "submission", "scores"),
 }
 ALL = (*STAGES["scores"], "table", "figure", "report")
 

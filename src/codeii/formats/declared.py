@@ -17,6 +17,7 @@ from codeii.formats.table import column_names, read_table, truth_of, whole_numbe
 from codeii.formats.tracing import Tracing, to_tracing, within
 from codeii.formats.wfdb import read_record
 from codeii.schema.record import Exclusion, Record, RecordFault
+from codeii.schema.shard import WHOLE, Shard
 
 MOST_TRACINGS = 1000  # of one exam; four are published
 _ADVICE = "fetch the source, or name its table of exams in sources.{source}.layout.table"
@@ -44,9 +45,9 @@ class Wanted:
 
 
 def read_declared(
-    raw: Path, options: Mapping[str, object], source: str, rates_hz: Sequence[int]
+    raw: Path, options: Mapping[str, object], source: str, rates_hz: Sequence[int], shard: Shard = WHOLE
 ) -> Iterator[Record | Exclusion]:
-    """Every tracing that the declared table names, in its order.
+    """Every tracing of the shard's rows of the declared table, in its order.
 
     raw : folder of the source; options : its `layout` block (see `Layout`); rates_hz : rates it may have.
 
@@ -61,7 +62,7 @@ def read_declared(
     if layout.statements is not None and layout.statements.column is not None:
         declared.append(layout.statements.column)
     rows = read_table(table, [*declared, *names], advice)
-    wanted = (item for line, row in enumerate(rows, 2) for item in _wanted(raw, layout, row, names, line))
+    wanted = (item for line, row in shard.of(enumerate(rows, 2)) for item in _wanted(raw, layout, row, names, line))
     return _with_signals(wanted, layout, rates_hz)
 
 

@@ -1,13 +1,17 @@
 """Batches cut from a store by row number; their order is a function of seed and pass, so a position is a number."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
-from codeii.artifacts.tensor_store import TensorStore, blocks
+from codeii.artifacts.tensor_store import Signals, TensorStore, blocks
+
+Picks = TypeVar("Picks", np.ndarray, slice)
 
 # First word of a random stream's seed, so that the streams of one run do not repeat each other.
 ORDER_STREAM, DROPOUT_STREAM = 1, 2
@@ -17,29 +21,50 @@ ORDER_STREAM, DROPOUT_STREAM = 1, 2
 class Inputs:
     """Some rows of an array, in their order; `values[rows] * scale` is what a network sees."""
 
-    values: np.ndarray  # (row, ...) int16 or float32, may be memory-mapped
-    rows: np.ndarray  # (record,) int64
+    values: Signals | np.ndarray  # (row, ...) int16 or float32
+    rows: np.ndarray  # (input,) int64
     scale: float
+    record: np.ndarray  # (input,) int64, ascending: which of the records asked for each input is (a section of)
 
     def __len__(self) -> int:
-        """Number of records."""
+        """Number of inputs: that of the records, or more where long records are cut into sections."""
         return len(self.rows)
 
 
-def inputs_of(store: TensorStore, record_ids: Sequence[str]) -> Inputs:
-    """Rows of a tensor store by record. Raises ValueError naming the records the store does not hold."""
-    row_of = {record_id: row for row, record_id in enumerate(store.index["record_id"])}
-    missing = [record_id for record_id in record_ids if record_id not in row_of]
+def inputs_of(store: TensorStore, record_ids: Sequence[str] | np.ndarray) -> Inputs:
+    """Rows of a tensor store by record, all sections of each. Raises ValueError naming the records it does not hold."""
+    asked = pd.Index(record_ids).get_indexer(pd.Index(store.index["record_id"]))
+    rows = np.flatnonzero(asked >= 0)
+    found = np.zeros(len(record_ids), bool)
+    found[asked[rows]] = True
+    missing = [record_id for record_id, there in zip(record_ids, found, strict=True) if not there]
     if missing:
         named = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
         raise ValueError(f"{len(missing)} of {len(record_ids)} records have targets but no tensor: {named}")
-    return Inputs(store.signals, np.array([row_of[record_id] for record_id in record_ids], np.int64), store.scale)
+    rows = rows[np.argsort(asked[rows], kind="stable")]
+    return Inputs(store.signals, rows, store.scale, asked[rows])
+
+
+def record_means(inputs: Inputs, answers: np.ndarray) -> np.ndarray:
+    """(record, K) float32 mean over the sections of each record of (input, K) answers. Sums are made in float64."""
+    starts = np.flatnonzero(np.diff(inputs.record, prepend=-1))
+    counts = np.diff(starts, append=len(inputs))[:, None]
+    return (np.add.reduceat(answers.astype(np.float64), starts) / counts).astype(np.float32)
 
 
 def read(inputs: Inputs, picks: np.ndarray | slice, device: torch.device) -> Tensor:
-    """(B, ...) float32 of the picked records, in the store's unit."""
+    """(B, ...) float32 of the picked inputs, in the store's unit."""
     counts = torch.from_numpy(inputs.values[inputs.rows[picks]]).to(device)
     return counts if counts.dtype == torch.float32 and inputs.scale == 1 else counts.float().mul_(inputs.scale)
+
+
+def announced(inputs: Inputs, batches: Sequence[Picks]) -> Iterator[Picks]:
+    """The same batches; while one is worked on, the disk fetches the next."""
+    for place, picks in enumerate(batches):
+        if isinstance(inputs.values, Signals):
+            for coming in batches[place : place + 2] if place == 0 else batches[place + 1 : place + 2]:
+                inputs.values.announce(inputs.rows[coming])
+        yield picks
 
 
 def order_of(seed: int, number: int, count: int) -> np.ndarray:

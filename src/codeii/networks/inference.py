@@ -7,20 +7,21 @@ import torch
 from torch import Tensor, nn
 
 from codeii.artifacts.tensor_store import blocks
-from codeii.networks.batches import Inputs, read
+from codeii.networks.batches import Inputs, announced, read
 
 
 def answers(
     network: nn.Module, ask: Callable[[Tensor], Tensor], inputs: Inputs, batch_size: int, device: torch.device
 ) -> np.ndarray:
-    """(record, ...) float32 answers in eval mode, in the order of the inputs; the network's mode is put back.
+    """(input, ...) float32 answers in eval mode, in the order of the inputs; the network's mode is put back.
 
     ask : what to call on each batch: the network itself, or its `features`.
     """
     training = network.training
     network.eval()
     with torch.inference_mode():
-        parts = [ask(read(inputs, part, device)).float().cpu().numpy() for part in blocks(len(inputs), batch_size)]
+        wanted = announced(inputs, list(blocks(len(inputs), batch_size)))
+        parts = [ask(read(inputs, part, device)).float().cpu().numpy() for part in wanted]
     network.train(training)
     return np.concatenate(parts)
 
@@ -40,7 +41,7 @@ def settle(network: nn.Module, inputs: Inputs, batch_size: int, device: torch.de
         norm.momentum = None
         norm.train()
     with torch.no_grad():
-        for part in blocks(len(inputs), batch_size):
+        for part in announced(inputs, list(blocks(len(inputs), batch_size))):
             network(read(inputs, part, device))
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum

@@ -67,9 +67,9 @@ def predict(
 def logits_of(
     trained: Checkpoint, store: TensorStore, truth: Targets, batch_size: int, device: "torch.device"
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Logits of one network by record and by exam (mean over its tracings), as the door wants them."""
+    """Logits of one network by record (mean over its sections) and by exam (mean over its tracings)."""
     from codeii.models import rebuild
-    from codeii.networks.batches import inputs_of
+    from codeii.networks.batches import inputs_of, record_means
     from codeii.networks.inference import answers
     from codeii.networks.match import check_card
 
@@ -77,7 +77,8 @@ def logits_of(
     check_classes(trained, truth)
     network = rebuild(trained).to(device)
     rows = truth.table[truth.table["split"].isin(SPLITS)].reset_index(drop=True)
-    logits = answers(network, network, inputs_of(store, rows["record_id"].tolist()), batch_size, device)
+    inputs = inputs_of(store, rows["record_id"].tolist())
+    logits = record_means(inputs, answers(network, network, inputs, batch_size, device))
     by_record = pd.DataFrame(logits, columns=trained.card.classes)
     exam_ids, exam_logits = exam_means(rows["exam_id"], logits)
     by_exam = pd.DataFrame(exam_logits, columns=trained.card.classes)

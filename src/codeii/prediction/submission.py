@@ -32,7 +32,8 @@ class SubmitSettings(BaseModel):
 def submit(checkpoints: Sequence[Path], tensors: Path, settings: Mapping[str, Any], code: str, folder: Path) -> None:
     """Write `predictions.csv`: exam_id, then one float32 probability per class, sorted by exam_id.
 
-    A probability is the mean over the checkpoints of the sigmoid of the exam's logit (mean over its tracings).
+    A probability is the mean over the checkpoints of the sigmoid of the exam's logit, which is the mean over its
+    tracings and their sections.
     Raises ValueError when there is no checkpoint or they differ in classes or inputs.
     """
     wanted = SubmitSettings.model_validate(dict(settings))
@@ -53,7 +54,7 @@ def submit(checkpoints: Sequence[Path], tensors: Path, settings: Mapping[str, An
         inputs=[*checkpoints, tensors],
         facts={
             "exams": len(table),
-            "records": len(store.index),
+            "records": int(store.index["record_id"].nunique()),
             "classes": list(classes),
             "classes_hash": classes_hash(classes),
             "weights_sha256": [made.manifest.files["weights.safetensors"].sha256 for made in trained],
@@ -76,18 +77,19 @@ def _ensemble(
 ) -> tuple[list[str], np.ndarray]:
     """Exams in order of appearance, and (exam, class) float32 probabilities, mean over the checkpoints."""
     from codeii.models import rebuild
-    from codeii.networks.batches import inputs_of
+    from codeii.networks.batches import inputs_of, record_means
     from codeii.networks.device import prepare
     from codeii.networks.inference import answers
     from codeii.networks.match import check_card
 
     device = prepare(wanted.threads)
-    inputs = inputs_of(store, store.index["record_id"].tolist())
+    index = store.index.drop_duplicates("record_id")
+    inputs = inputs_of(store, index["record_id"].tolist())
     each = []
     for made in checkpoints:
         check_card(made.card, store)
         network = rebuild(made).to(device)
-        logits = answers(network, network, inputs, wanted.batch_size, device)
-        exam_ids, exam_logits = exam_means(store.index["exam_id"], logits)
+        logits = record_means(inputs, answers(network, network, inputs, wanted.batch_size, device))
+        exam_ids, exam_logits = exam_means(index["exam_id"], logits)
         each.append(probabilities(exam_logits))
     return exam_ids, np.mean(each, axis=0).astype(np.float32)

@@ -1,7 +1,7 @@
-"""Makes the record store of one source: reads every record its metadata names, and lets it through the gates."""
+"""Makes the record store of one source: reads its records shard by shard, lets them through the gates, gathers them."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
@@ -10,57 +10,60 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from codeii.artifacts.manifest import load_manifest
 from codeii.artifacts.raw_archive import read_raw_archive
-from codeii.artifacts.record_store import write_record_store
-from codeii.records.quality import examine, peaks_uv, refuse_faulty, refuse_wrong_unit
+from codeii.artifacts.record_store import gathered, write_record_shard, write_record_store
+from codeii.records.quality import examine, refuse_faulty, refuse_wrong_unit
+from codeii.schema.leads import LEADS
 from codeii.schema.progress import progress
 from codeii.schema.record import Card, Exclusion, Record
+from codeii.schema.shard import Shard
 
 
-def build_records(raw: Path, source: str, settings: Mapping[str, Any], code: str, folder: Path) -> None:
-    """Read a source and write its record store to `folder`.
+def build_record_shard(raw: Path, source: str, settings: Mapping[str, Any], code: str, folder: Path) -> None:
+    """Read one shard of a source and write its records to `folder`. A bad record is excluded by name.
 
-    raw : manifest of the raw archive
+    raw : manifest of the raw archive; the shard's share of its files is verified, all shards together verify all
     source : a file of `sources/`
-    settings : `layout` (passed to the source's reader) and `max_faulty_share`
-
-    Raises ValueError when no record is left, when more than `max_faulty_share` of the records present are faulty, or
-    when the amplitudes show that the unit of the whole source is wrong. A single bad record is excluded by name.
+    settings : `layout` (passed to the source's reader) and `shard` (index and count)
     """
-    root, manifest = read_raw_archive(raw)
+    shard = Shard(**settings["shard"])
+    root, manifest = read_raw_archive(raw, shard)
     module = import_module(f"codeii.sources.{source}")
-    found = module.read_records(root, settings["layout"])
-    facts: dict[str, Any] = {"source": source, "card": asdict(module.CARD)}
-    write_record_store(
+    found = judge_each(module.read_records(root, settings["layout"], shard), module.CARD)
+    words = f"records of {source}" + (f", shard {shard.index}" if shard.count > 1 else "")
+    write_record_shard(
         folder,
-        # adds to `facts` while the records pass; the door reads them after the last
-        _judged(found, source, module.CARD, float(settings["max_faulty_share"]), facts),
+        progress(found, None, words),
         settings=settings,
         code=code,
         inputs=[raw],
-        facts=facts,
+        facts={"source": source, "card": asdict(module.CARD)},
         synthetic=manifest.synthetic,
     )
 
 
-def _judged(
-    found: Iterable[Record | Exclusion], source: str, card: Card, max_faulty_share: float, facts: dict[str, Any]
-) -> Iterator[Record | Exclusion]:
-    """Every record that passes and every exclusion, in order; after the last, judges the whole and fills `facts`."""
-    kept: list[tuple[int, float, float, float, str, tuple[str, ...]]] = []
-    exclusions: list[Exclusion] = []
-    for item in progress(judge_each(found, card), None, f"records of {source}"):
-        if isinstance(item, Exclusion):
-            exclusions.append(item)
-        else:
-            seconds = item.signal_uv.shape[1] / item.rate_hz
-            largest_mv = float(peaks_uv(item.signal_uv).max() / 1e3)
-            kept.append((item.rate_hz, seconds, largest_mv, item.age_years, item.sex, item.flags))
-        yield item
-    refuse_faulty(source, len(kept), exclusions, max_faulty_share)
-    table = pd.DataFrame(kept, columns=["rate_hz", "seconds", "largest_mv", "age_years", "sex", "flags"])
-    refuse_wrong_unit(source, table["largest_mv"].tolist(), card)
-    facts.update(summary(table, exclusions))
+def gather_records(shards: Sequence[Path], source: str, settings: Mapping[str, Any], code: str, folder: Path) -> None:
+    """Judge the shards of a source as a whole and write its record store to `folder`.
+
+    shards : manifests, in their order; settings : `max_faulty_share`
+
+    Raises ValueError when no record is left, when more than `max_faulty_share` of the records present are faulty, or
+    when the amplitudes show that the unit of the whole source is wrong.
+    """
+    card: Card = import_module(f"codeii.sources.{source}").CARD
+    records, excluded = gathered(shards)
+    exclusions = [Exclusion(*row) for row in excluded.itertuples(index=False, name=None)]
+    refuse_faulty(source, len(records), exclusions, float(settings["max_faulty_share"]))
+    refuse_wrong_unit(source, (records["peak_uv"] / 1e3).tolist(), card)
+    write_record_store(
+        folder,
+        shards,
+        settings=settings,
+        code=code,
+        facts={"source": source, "card": asdict(card), **summary(records, exclusions)},
+        synthetic=any(load_manifest(path, "record_shard").synthetic for path in shards),
+    )
 
 
 def judge_each(found: Iterable[Record | Exclusion], card: Card) -> Iterator[Record | Exclusion]:
@@ -76,22 +79,23 @@ def judge_each(found: Iterable[Record | Exclusion], card: Card) -> Iterator[Reco
             yield examine(item, card)
 
 
-def summary(table: pd.DataFrame, exclusions: Iterable[Exclusion]) -> dict[str, Any]:
+def summary(records: pd.DataFrame, exclusions: Iterable[Exclusion]) -> dict[str, Any]:
     """Counts and ranges of the records kept, for the manifest and the data card.
 
-    table : one row per record kept: rate_hz, seconds, largest_mv, age_years, sex, flags
+    records : rows of the record store
     """
     reasons = Counter(exclusion.reason for exclusion in exclusions)
-    flags = Counter(flag for of_record in table["flags"] for flag in of_record)
+    flags = Counter(flag for of_record in records["flags"] for flag in of_record.split())
+    seconds = (records["stop"] - records["start"]) / len(LEADS) / records["rate_hz"]
     return {
         "absent": reasons["absent"],
         "faulty": sum(reasons.values()) - reasons["absent"],
         "flags": dict(sorted(flags.items())),
-        "rates_hz": {str(rate): int(n) for rate, n in sorted(Counter(table["rate_hz"]).items())},
-        "sexes": {str(sex): int(n) for sex, n in sorted(Counter(table["sex"]).items())},
-        "length_s": five_numbers(table["seconds"]),
-        "largest_peak_to_peak_mv": five_numbers(table["largest_mv"]),
-        "age_years": five_numbers(table["age_years"]),
+        "rates_hz": {str(rate): int(n) for rate, n in sorted(Counter(records["rate_hz"]).items())},
+        "sexes": {str(sex): int(n) for sex, n in sorted(Counter(records["sex"]).items())},
+        "length_s": five_numbers(seconds),
+        "largest_peak_to_peak_mv": five_numbers(records["peak_uv"] / 1e3),
+        "age_years": five_numbers(records["age_years"]),
     }
 
 

@@ -48,7 +48,8 @@ def examine(record: Record, card: Card) -> Record | Exclusion:
     if not low <= largest_mv <= high:
         found = f"{largest_mv:.3f} mV peak to peak"
         return _excluded(record, "wrong_amplitude", "signal", found, f"{low:g} to {high:g} mV")
-    return replace(record, flags=(*record.flags, *(flag for flag in notice(record) if flag not in record.flags)))
+    flags = (*record.flags, *(flag for flag in notice(record) if flag not in record.flags))
+    return replace(record, flags=flags, peak_uv=int(peaks.max()))
 
 
 def notice(record: Record) -> list[str]:

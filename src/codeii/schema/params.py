@@ -41,6 +41,9 @@ class Source(Strict):
     layout: Annotated[dict[str, Any], BeforeValidator(lambda value: {} if value is None else value)] = Field(
         default_factory=dict, description="declared layout, for sources whose format is not fixed; null: none"
     )
+    shards: int = Field(
+        1, gt=0, le=10_000, description="parts that are read and preprocessed by jobs of their own, side by side"
+    )
     max_faulty_share: float = Field(0.05, ge=0, le=1, description="stop when more of the present records are faulty")
 
 

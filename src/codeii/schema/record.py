@@ -7,6 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
+from codeii.schema.shard import WHOLE, Shard
+
 SEXES = ("female", "male", "unknown")
 
 
@@ -25,6 +27,7 @@ class Record:
     age_years: float  # NaN where unknown
     sex: str  # one of SEXES
     flags: tuple[str, ...] = ()  # what the reader noticed and kept, e.g. "clipped", "age_masked"
+    peak_uv: int = 0  # largest peak-to-peak amplitude over the leads; measured by the gates, not by the reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +85,10 @@ class Source(Protocol):
 
     CARD: Card
 
-    def read_records(self, raw: Path, options: Mapping[str, object]) -> Iterator[Record | Exclusion]:
-        """Every record its metadata names, in the source's own order, one pass, constant memory.
+    def read_records(
+        self, raw: Path, options: Mapping[str, object], shard: Shard = WHOLE
+    ) -> Iterator[Record | Exclusion]:
+        """Every record of the shard that its metadata names, in the source's own order, one pass, constant memory.
 
         raw : folder of the source as published; options : the source's `layout` block of params.yaml.
         """

@@ -18,6 +18,7 @@ from codeii.formats.table import read_table, truth_of, years_of
 from codeii.formats.tracing import to_tracing, within
 from codeii.schema.leads import LEADS
 from codeii.schema.record import Card, Exclusion, Record, RecordFault
+from codeii.schema.shard import WHOLE, Shard
 
 CARD = Card(
     title="CODE-15%: a large scale annotated dataset of 12-lead ECGs",
@@ -53,14 +54,16 @@ _ADVICE = "fetch CODE-15%, or point sources.code15.path at the folder that holds
 _Row = dict[str, str]  # the columns above of one line of exams.csv
 
 
-def read_records(raw: Path, options: Mapping[str, object]) -> Iterator[Record | Exclusion]:
+def read_records(raw: Path, options: Mapping[str, object], shard: Shard = WHOLE) -> Iterator[Record | Exclusion]:
     """Every exam, part by part in the order of their numbers, in the order of each part's rows.
 
     Exams whose part is absent, or that their part does not hold, follow the rows of that part. Only metadata is
-    held in memory. Raises ValueError where exams.csv is absent or damaged.
+    held in memory. A shard has whole parts: those whose number leaves its index. Raises ValueError where exams.csv is
+    absent or damaged.
     """
     options_of(Fixed, options, "code15")
-    parts, twice = _parts(read_table(raw / TABLE, _COLUMNS, _ADVICE))
+    rows = read_table(raw / TABLE, _COLUMNS, _ADVICE)
+    parts, twice = _parts(row for row in rows if _number_of(row["trace_file"])[0] % shard.count == shard.index)
     found = (item for part, rows in parts.items() for item in _exams(raw, part, rows))
     return chain(found, twice)
 

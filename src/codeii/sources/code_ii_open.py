@@ -9,6 +9,7 @@ from pathlib import Path
 
 from codeii.formats.declared import read_declared
 from codeii.schema.record import Card, Exclusion, Record
+from codeii.schema.shard import WHOLE, Shard
 
 CARD = Card(
     title="CODE-II-open",
@@ -33,10 +34,10 @@ CARD = Card(
 )
 
 
-def read_records(raw: Path, options: Mapping[str, object]) -> Iterator[Record | Exclusion]:
+def read_records(raw: Path, options: Mapping[str, object], shard: Shard = WHOLE) -> Iterator[Record | Exclusion]:
     """Every tracing of every exam that the declared table names, in its order; record_id is `<exam_id>_<tracing>`.
 
     options : the declared layout, see `codeii.formats.layout.Layout`. Raises ValueError, naming the key, where a
     declaration is missing, and naming the file where the table is absent.
     """
-    return read_declared(raw, options, "code_ii_open", CARD.rates_hz)
+    return read_declared(raw, options, "code_ii_open", CARD.rates_hz, shard)

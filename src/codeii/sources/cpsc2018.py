@@ -16,6 +16,7 @@ from codeii.formats.table import read_table, sex_of, years_of
 from codeii.formats.tracing import Tracing, absent
 from codeii.formats.wfdb import read_record
 from codeii.schema.record import Card, Exclusion, Record, RecordFault
+from codeii.schema.shard import WHOLE, Shard
 
 CARD = Card(
     title="China Physiological Signal Challenge 2018, training set",
@@ -47,7 +48,7 @@ _NAME = re.compile(r"A(\d{4})", re.ASCII)
 _FIRST, _LAST = 1, 6877
 
 
-def read_records(raw: Path, options: Mapping[str, object]) -> Iterator[Record | Exclusion]:
+def read_records(raw: Path, options: Mapping[str, object], shard: Shard = WHOLE) -> Iterator[Record | Exclusion]:
     """Every record: those of the Challenge's form by name, then those of the contest's in the order of REFERENCE.csv.
 
     Both forms may lie below `raw`; a record there in both is read once, in the Challenge's form.
@@ -61,15 +62,16 @@ def read_records(raw: Path, options: Mapping[str, object]) -> Iterator[Record | 
             f"{raw}: neither {REFERENCE} (contest form) nor A0001.hea (Challenge form) is in it or below it; "
             "fetch CPSC 2018, or point sources.cpsc2018.path at the folder that holds it"
         )
-    return chain((_challenge(path.with_suffix("")) for path in headers), _of_contest(raw, tables[:1], headers))
+    ours = shard.of(headers)
+    return chain((_challenge(path.with_suffix("")) for path in ours), _of_contest(raw, tables[:1], headers, shard))
 
 
-def _of_contest(raw: Path, tables: list[Path], headers: list[Path]) -> Iterator[Record | Exclusion]:
+def _of_contest(raw: Path, tables: list[Path], headers: list[Path], shard: Shard) -> Iterator[Record | Exclusion]:
     known = {path.stem for path in headers}
     signals = {path.stem: path for path in reversed(_own(raw, ".mat"))}  # of two copies, the first
     for table in tables:
         rows = read_table(table, ("Recording", *_LABEL_COLUMNS), "fetch CPSC 2018 again")
-        yield from (_contest(row, signals) for row in rows if row["Recording"].strip() not in known)
+        yield from (_contest(row, signals) for row in shard.of(rows) if row["Recording"].strip() not in known)
 
 
 def _own(raw: Path, suffix: str) -> list[Path]:

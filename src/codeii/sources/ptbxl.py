@@ -17,6 +17,7 @@ from codeii.formats.tracing import within
 from codeii.formats.wfdb import read_record
 from codeii.schema.params import Strict
 from codeii.schema.record import Card, Exclusion, Record, RecordFault
+from codeii.schema.shard import WHOLE, Shard
 
 CARD = Card(
     title="PTB-XL, a large publicly available electrocardiography dataset",
@@ -55,12 +56,12 @@ class Layout(Strict):
     rate_hz: Literal[500, 100] = Field(500, description="which of the two published rates is read")
 
 
-def read_records(raw: Path, options: Mapping[str, object]) -> Iterator[Record | Exclusion]:
+def read_records(raw: Path, options: Mapping[str, object], shard: Shard = WHOLE) -> Iterator[Record | Exclusion]:
     """Every row of ptbxl_database.csv, in its order. Raises ValueError where the table is absent or damaged."""
     rate_hz = options_of(Layout, options, "ptbxl").rate_hz
     advice = "fetch PTB-XL, or point sources.ptbxl.path at the folder that holds it"
     rows = read_table(raw / TABLE, (*_COLUMNS, _FILE_OF[rate_hz]), advice)
-    return (_record(raw, row, rate_hz) for row in rows)
+    return (_record(raw, row, rate_hz) for row in shard.of(rows))
 
 
 def _record(raw: Path, row: Mapping[str, str], rate_hz: int) -> Record | Exclusion:

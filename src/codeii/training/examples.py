@@ -16,8 +16,8 @@ class Examples:
     """Inputs with their truth."""
 
     inputs: Inputs
-    targets: np.ndarray  # (record, class) float32 of 0 and 1
-    record_ids: tuple[str, ...]
+    targets: np.ndarray  # (input, class) float32 of 0 and 1; a section has the classes of its record
+    record_ids: tuple[str, ...]  # of each input
     patients: int
 
 
@@ -25,9 +25,10 @@ def examples_of(store: TensorStore, targets: Targets, rows: pd.DataFrame) -> Exa
     """Join rows of the targets to the tensors by record. Raises ValueError when there is no row or no tensor."""
     if rows.empty:
         raise ValueError(f"no record to learn from or to choose by; splits hold {targets.manifest.facts['records']}")
-    record_ids = tuple(rows["record_id"])
-    truth = rows[list(targets.classes)].to_numpy(np.float32)
-    return Examples(inputs_of(store, record_ids), truth, record_ids, rows["patient_id"].nunique())
+    record_ids = rows["record_id"].to_numpy()
+    inputs = inputs_of(store, record_ids)
+    truth = rows[list(targets.classes)].to_numpy(np.float32)[inputs.record]
+    return Examples(inputs, truth, tuple(record_ids[inputs.record]), rows["patient_id"].nunique())
 
 
 def fraction_of(rows: pd.DataFrame, classes: tuple[str, ...], fraction: float, seed: int) -> pd.DataFrame:

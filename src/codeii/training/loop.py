@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from codeii.networks.batches import order_of, read, seed_dropout
+from codeii.networks.batches import Inputs, announced, order_of, read, seed_dropout
 from codeii.networks.inference import answers
 from codeii.schema.progress import progress
 from codeii.training import adamw, resume
@@ -47,7 +47,7 @@ def fit(
     position = resume.load(keeper.folder, keeper.fingerprint, network, moments)
     saved = time.monotonic()
     with noticed() as received:
-        for picks in progress(_batches(plan, position, len(training.inputs)), plan.steps - position.step, "training"):
+        for picks in progress(_batches(plan, position, training.inputs), plan.steps - position.step, "training"):
             _advance(network, moments, training, plan, position, picks)
             if position.step % plan.steps_per_epoch == 0:
                 _close_epoch(network, validation, plan, position)
@@ -73,15 +73,15 @@ def loss_and_gradients(network: nn.Module, inputs: Tensor, targets_BK: Tensor) -
     return value
 
 
-def _batches(plan: Plan, position: Position, records: int) -> Iterator[np.ndarray]:
-    """Which records each step takes, from `position` until the run is over; `position` moves under it."""
+def _batches(plan: Plan, position: Position, inputs: Inputs) -> Iterator[np.ndarray]:
+    """Which inputs each step takes, from `position` until the run is over; `position` moves under it."""
     while not is_over(plan, position.step, position.history):
         number, slot = divmod(position.step, len(plan.batches))
-        order = order_of(plan.seed, number, records)
-        for batch in plan.batches[slot:]:
+        order = order_of(plan.seed, number, len(inputs))
+        for picks in announced(inputs, [order[batch] for batch in plan.batches[slot:]]):
             if is_over(plan, position.step, position.history):
                 return
-            yield order[batch]
+            yield picks
 
 
 def _advance(

@@ -107,7 +107,7 @@ def _features(network: nn.Module, examples: Examples, device: torch.device) -> n
 
 def _with(examples: Examples, features_BC: np.ndarray) -> Examples:
     """The same examples with features in place of the signals."""
-    inputs = Inputs(features_BC, np.arange(len(features_BC)), 1.0)
+    inputs = Inputs(features_BC, np.arange(len(features_BC)), 1.0, examples.inputs.record)
     return Examples(inputs, examples.targets, examples.record_ids, examples.patients)
 
 

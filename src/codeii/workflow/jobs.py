@@ -40,8 +40,10 @@ def all_jobs(params: Params) -> list[Job]:
     sources = list(dict.fromkeys(_sources_of(params, experiments)))
     pairs = list(dict.fromkeys(_tensors_of(params, experiments)))
     jobs = [_raw(params, source) for source in sources]
-    jobs += [_records(params, source) for source in sources]
-    jobs += [_tensors(params, source, preprocessing) for source, preprocessing in pairs]
+    for source in sources:
+        jobs += _records(params, source)
+    for source, preprocessing in pairs:
+        jobs += _tensors(params, source, preprocessing)
     jobs += [_targets(params, task) for task in tasks]
     for name, experiment in experiments.items():
         for run in runs_of(name, experiment):
@@ -85,19 +87,57 @@ def _raw(params: Params, source: str) -> Job:
     return Job("fetch", "raw", wildcards, raw_folder(params, source), {}, kept, code)
 
 
-def _records(params: Params, source: str) -> Job:
-    settings = params.sources[source].model_dump(include={"layout", "max_faulty_share"})
-    code = code_fingerprint("codeii.records.build", f"codeii.sources.{source}")
+def _shards(params: Params, source: str) -> list[dict[str, int]]:
+    count = params.sources[source].shards
+    return [{"index": index, "count": count} for index in range(count)]
+
+
+def _records(params: Params, source: str) -> list[Job]:
+    """A job for each shard of a source, and the one that judges and gathers them."""
+    settings = params.sources[source]
     raw = {"raw": [f"{raw_folder(params, source)}/manifest.json"]}
-    return Job("records", "records", {"source": source}, f"results/records/{source}", raw, settings, code)
+    folder = f"results/records/{source}"
+    code = code_fingerprint("codeii.records.build", f"codeii.sources.{source}")
+    shards = [
+        Job(
+            "record_shard",
+            "record_shard",
+            {"source": source, "shard": str(shard["index"])},
+            f"{folder}/shards/{shard['index']}",
+            raw,
+            {"layout": settings.layout, "shard": shard},
+            code,
+        )
+        for shard in _shards(params, source)
+    ]
+    inputs = {"shards": [job.manifest for job in shards]}
+    kept = settings.model_dump(include={"max_faulty_share"})
+    return [*shards, Job("records", "records", {"source": source}, folder, inputs, kept, code)]
 
 
-def _tensors(params: Params, source: str, name: str) -> Job:
+def _tensors(params: Params, source: str, name: str) -> list[Job]:
+    """A job for each shard of a source under one preprocessing, and the one that gathers them."""
     settings = {"preprocessing": params.preprocessing[name].model_dump()}
     inputs = {"records": [f"results/records/{source}/manifest.json"]}
     wildcards = {"source": source, "preprocessing": name}
     folder = f"results/tensors/{source}/{name}"
-    return Job("tensors", "tensors", wildcards, folder, inputs, settings, code_fingerprint("codeii.tensors.build"))
+    code = code_fingerprint("codeii.tensors.build")
+    shards = [
+        Job(
+            "tensor_shard",
+            "tensor_shard",
+            {**wildcards, "shard": str(shard["index"])},
+            f"{folder}/shards/{shard['index']}",
+            inputs,
+            {**settings, "shard": shard},
+            code,
+        )
+        for shard in _shards(params, source)
+    ]
+    return [
+        *shards,
+        Job("tensors", "tensors", wildcards, folder, {"shards": [j.manifest for j in shards]}, settings, code),
+    ]
 
 
 def _targets(params: Params, name: str) -> Job:
