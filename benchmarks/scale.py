@@ -17,12 +17,11 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import ROOT
+from harness import ONE_CORE, ROOT
 from release import write_release
 
 CODE_II_EXAMS = 2_735_269  # of the full set; up to four tracings each (facts of the paper's abstract)
 PREPROCESSING = {"rate_hz": 400, "samples": 4096, "leads": "eight", "baseline": "elliptic", "powerline_hz": "mains"}
-ONE_CORE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 @dataclass(frozen=True, slots=True)
