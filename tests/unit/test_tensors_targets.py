@@ -14,7 +14,8 @@ from codeii.artifacts.record_store import write_record_store
 from codeii.artifacts.targets import Targets, read_targets
 from codeii.schema.params import FoldSplit, HashedSplit
 from codeii.schema.record import Record
-from codeii.tensors.targets import build_targets, exams_of, splits_of
+from codeii.tensors.splitting import splits_of
+from codeii.tensors.targets import build_targets, exams_of
 
 LABELS = "statement,class\nAF,AF\nSR,SR\nLBBB,block\nRBBB,block\n"
 FOLDS = {"train": ["1", "2"], "validation": ["3"], "test": ["4"]}
@@ -74,11 +75,11 @@ def test_records_of_no_split_and_without_a_class_are_dropped_and_counted(build: 
     records.append(record("w", {}, fold="9"))
     dropped = build(records)
     assert dropped.table["record_id"].tolist() == ["f1", "f2", "f3", "f4"]
-    assert dropped.manifest.facts["dropped_records"] == {"no_split": 2, "unlabelled": 2}
+    assert dropped.manifest.facts["dropped_records"] == {"no_split": 2, "too_short": 0, "unlabelled": 2}
     kept = build(records, unlabelled="keep")
     assert kept.table["record_id"].tolist() == ["f1", "f2", "f3", "f4", "y", "z"]
     assert kept.matrix("train")[-2:].sum() == 0
-    assert kept.manifest.facts["dropped_records"] == {"no_split": 2, "unlabelled": 0}
+    assert kept.manifest.facts["dropped_records"] == {"no_split": 2, "too_short": 0, "unlabelled": 0}
     assert kept.manifest.facts["exams"] == {"train": 4, "validation": 1, "test": 1}
 
 
