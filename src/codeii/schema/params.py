@@ -186,7 +186,7 @@ def sentence_of(error: dict[str, Any]) -> str:
     """One pydantic error as a sentence with the dotted path, what was found and what is accepted."""
     loc = [str(part) for part in error["loc"]]
     path = ".".join(part for at, part in enumerate(loc) if not (part in WAYS and loc[at - 1] == "splits"))
-    if error["type"] == "union_tag_invalid":
+    if error["type"] == "union_tag_invalid" and loc[-1] == "splits":
         found, known = error["input"].get("by"), " or ".join(way for way in WAYS if way != "folds")
         return f"{path}.by: found {found!r}; expected {known}, or no `by` and the source's folds of each split"
     if error["type"] == "extra_forbidden":

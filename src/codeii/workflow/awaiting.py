@@ -1,4 +1,4 @@
-"""What of a study is not run because a source awaits its release: which parts, why, and what to set when it is there."""
+"""What of a study is not run because a source awaits its release: which parts, why, and what to set."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -88,9 +88,8 @@ def _check_tasks(params: Params) -> None:
             check_name(f"tasks.{name}.splits.name", task.splits.name, split_list_names())
             of = source_of_list(task.splits.name)
             if of != task.source:
-                raise ValueError(
-                    f"tasks.{name}.splits.name: {task.splits.name} splits {of}, the task reads {task.source}"
-                )
+                found = f"{task.splits.name} names records of {of}"
+                raise ValueError(f"tasks.{name}.splits.name: {found}, expected those of {task.source}")
 
 
 def _check_models(params: Params) -> None:

@@ -79,16 +79,12 @@ def _against(row: pd.Series) -> str:
 
 
 def _values(runs: pd.DataFrame, found: dict[str, pd.DataFrame], paired: pd.DataFrame) -> pd.DataFrame:
-    values = runs.drop(columns="not_run")
+    values = runs.copy()
     for name, rows_of_one in found.items():
         values[name] = rows_of_one["value"]
         values[f"{name}_low"], values[f"{name}_high"] = rows_of_one["low"], rows_of_one["high"]
     counted = next(iter(found.values()))
-    values["n_classes"], values["n_exams"], values["not_run"] = (
-        counted["n_classes"],
-        counted["n_exams"],
-        runs["not_run"],
-    )
+    values["n_classes"], values["n_exams"] = counted["n_classes"], counted["n_exams"]
     values["versus"], values["difference"] = paired["versus"], paired["difference"]
     values["difference_low"], values["difference_high"] = paired["low"], paired["high"]
     return were_run(values).drop(columns="not_run")
