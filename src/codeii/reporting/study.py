@@ -96,7 +96,7 @@ class Study:
     targets: dict[str, Targets]  # by task
     runs: tuple[Run, ...]
     predictions: tuple[Predictions, ...]
-    scores: pd.DataFrame  # SCORE_COLUMNS and BESIDE, the experiments one below the other, then those not run
+    scores: pd.DataFrame  # SCORE_COLUMNS and BESIDE, experiment by experiment, those not run included
     comparisons: pd.DataFrame  # COMPARISON_COLUMNS and BESIDE
     submissions: tuple[tuple[Path, Manifest], ...]
     origin: Origin
@@ -188,7 +188,7 @@ def _stacked(frames: Sequence[tuple[pd.DataFrame, Manifest]], columns: Sequence[
 
 
 def _with_not_run(scores: pd.DataFrame, missing: NotRun) -> pd.DataFrame:
-    """The scores, and below them a row without a value for each metric's macro of each run that awaits its data."""
+    """The scores, and after those of its experiment a row without a value for each macro of a run that awaits data."""
     macros = scores[scores["class"].isin(("macro", "macro_frequent")) & ~scores["metric"].str.endswith("_seed_sd")]
     metrics = list(dict.fromkeys(["auroc", *macros["metric"]]))
     rows = [
@@ -203,5 +203,7 @@ def _with_not_run(scores: pd.DataFrame, missing: NotRun) -> pd.DataFrame:
     ]
     if not rows:
         return scores
-    below = pd.DataFrame(rows).reindex(columns=scores.columns)
-    return pd.concat([scores, below], ignore_index=True) if len(scores) else below
+    added = pd.DataFrame(rows).reindex(columns=scores.columns)
+    joined = pd.concat([scores, added], ignore_index=True) if len(scores) else added
+    place = {name: at for at, name in enumerate(dict.fromkeys(joined["experiment"]))}
+    return joined.sort_values("experiment", key=lambda names: names.map(place), kind="stable", ignore_index=True)
