@@ -42,10 +42,8 @@ def at_largest_fraction(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def were_run(scores: pd.DataFrame) -> pd.DataFrame:
-    """The rows of runs that were run, counts as whole numbers: without those that only say what awaits its data."""
-    rows = scores[~scores["not_run"].astype(bool)]
-    counts = [name for name in ("n_exams", "n_positives", "n_classes") if name in rows and rows[name].notna().all()]
-    return rows.astype(dict.fromkeys(counts, int))
+    """The rows of runs that were run: without those that only say what awaits its data."""
+    return scores[~scores["not_run"].astype(bool)]
 
 
 def why_none(scores: pd.DataFrame, reason: str) -> str:

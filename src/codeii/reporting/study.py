@@ -183,7 +183,7 @@ def _stacked(frames: Sequence[tuple[pd.DataFrame, Manifest]], columns: Sequence[
         if len(frame)
     ]
     if not filled:
-        return pd.DataFrame(columns=[*columns, *BESIDE])
+        return pd.DataFrame(columns=[*columns, *BESIDE]).astype({"fraction": float})  # tables merge on it
     return pd.concat(filled, ignore_index=True)
 
 
@@ -195,7 +195,8 @@ def _with_not_run(scores: pd.DataFrame, missing: NotRun) -> pd.DataFrame:
         {
             **dict(zip(("experiment", "model", "start", "fraction"), run, strict=True)),
             **{"seed": "mean", "split": "test", "metric": metric, "class": of_class, "synthetic": False},
-            **{"value": math.nan, "low": math.nan, "high": math.nan, "protocol": "", "not_run": True},
+            **{"value": math.nan, "low": math.nan, "high": math.nan, "n_exams": 0, "n_positives": 0, "n_classes": 0},
+            **{"protocol": "", "not_run": True},
         }
         for run in missing.runs
         for metric in metrics

@@ -34,10 +34,9 @@ def rows(study: Study) -> tuple[Part, ...]:
         "Classes": values["classes_hash"],
         "sha256": values["sha256"].str[:16],
     }
-    grid = pd.DataFrame({name: list(column) for name, column in shown.items()})
-    names = ("Source", "Experiment", "Model", "File")
-    missing = pd.DataFrame([dict(zip(names, (*one, NOT_RELEASED), strict=True)) for one in awaited])
-    return (Part("table", pd.concat([grid, missing]).fillna(""), values),)
+    grid = pd.DataFrame({name: list(column) for name, column in shown.items()}, dtype=object)
+    missing = pd.DataFrame([[*one, NOT_RELEASED, "", "", ""] for one in awaited], columns=grid.columns, dtype=object)
+    return (Part("table", pd.concat([grid, missing], ignore_index=True), values),)
 
 
 def _lines(path: Path, manifest: Manifest) -> list[dict[str, object]]:
