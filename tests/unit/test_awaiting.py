@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from codeii.__main__ import main
+from codeii.checks.verify import verify
 from codeii.schema.params import Params
 from codeii.workflow.awaiting import missing_from_tables, not_run, not_run_words, what_can_run
 from codeii.workflow.jobs import all_jobs
@@ -167,3 +168,10 @@ def test_plan_says_what_is_not_run(
     output = capsys.readouterr().out
     assert "training       145     145" in output
     assert "not run: experiment code_ii_pretraining" in output
+
+
+def test_verify_misses_nothing_that_was_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = verify(awaiting("code_ii_open"))
+    assert found.artefacts == len(found.faults) > 0  # nothing is there yet, and nothing else is asked for
+    assert not any("code_ii" in fault for fault in found.faults)
