@@ -128,25 +128,31 @@ def verify(args: Arguments) -> None:
     """Check every artefact against params.yaml, the code and its hashes."""
     from codeii.artifacts.manifest import IntegrityError
     from codeii.checks.verify import verify
+    from codeii.workflow.awaiting import not_run_words
     from codeii.workflow.load import load_params
 
-    found = verify(load_params(args.params), args.stage)
+    params = load_params(args.params)
+    found = verify(params, args.stage)
     if found.faults:
         raise IntegrityError("\n".join([*found.faults, f"{len(found.faults)} faults in {found.artefacts} artefacts"]))
     if found.of_other_environments:
         print(f"note: {found.of_other_environments} artefacts were made in another environment than this one")
     print(f"verified: {found.artefacts} artefacts, {found.bytes_hashed / 1e6:.0f} MB, all current")
+    for line in not_run_words(params):
+        print(line)
 
 
 def plan(args: Arguments) -> None:
     """Show jobs, sizes and time by stage before anything starts."""
     from codeii.checks.plan import as_text, measured_seconds, plan
+    from codeii.workflow.awaiting import not_run_words
     from codeii.workflow.load import load_params
 
     if args.measured:
         print(measured_seconds())
         return
-    print(as_text(plan(load_params(args.params)), args.cores))
+    params = load_params(args.params)
+    print("\n".join([as_text(plan(params), args.cores), *not_run_words(params)]))
 
 
 def headline(args: Arguments) -> None:

@@ -157,7 +157,8 @@ def made_up_scores(folder, experiment, synthetic):
                 gaps.append((*of[:3], "from_scratch", fraction, "auroc", "macro", 0.1, -0.02, 0.15, 12, 2))
     scores = pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
     comparisons = pd.DataFrame(gaps, columns=list(COMPARISON_COLUMNS))
-    return write_scores(folder, scores, comparisons, settings={}, facts={}, **made_with(synthetic))
+    facts = {"protocol": f"split {HOSTILE} of {experiment}"}
+    return write_scores(folder, scores, comparisons, settings={}, facts=facts, **made_with(synthetic))
 
 
 def made_up_submission(folder, synthetic):
@@ -170,8 +171,8 @@ def made_up_submission(folder, synthetic):
     )
 
 
-def make(kind, name, inputs, folder):
-    (make_table if kind == "tables" else make_figure)(name, inputs, SETTINGS, "c0de", folder)
+def make(kind, name, inputs, folder, **settings):
+    (make_table if kind == "tables" else make_figure)(name, inputs, SETTINGS | settings, "c0de", folder)
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
@@ -287,3 +288,74 @@ def test_a_table_file_keeps_full_precision(made):
     found = pd.read_csv(BytesIO(made["tables", "headline", "real"]["table.csv"]), dtype=str)
     assert found["auroc"].tolist() == [repr(0.7 + 0.05 + 0.02), repr(0.7 + 0.05 + 0.02), repr(0.7 + 0.1 + 0.05 + 0.02)]
     assert found["n_classes_total"].tolist() == ["3"] * 3 and found["n_seeds"].tolist() == ["2"] * 3
+
+
+# --- what awaits its data ---
+
+AWAITED = {
+    "runs": [["transfer", "resnet1d", HOSTILE, fraction] for fraction in FRACTIONS]
+    + [["awaited", "resnet1d", "from_scratch", fraction] for fraction in FRACTIONS],
+    "submissions": [["blind_too", "awaited", "resnet1d"]],
+}
+NOT_RELEASED = "not run: data not released"
+
+
+@every
+def test_what_awaits_its_data_is_named_where_scores_are_shown_and_changes_no_number(kind, name, study, made, tmp_path):
+    module = import_module(f"codeii.reporting.{kind}.{name}")
+    files = make(kind, name, study["real"], tmp_path, not_run=AWAITED)
+    assert ("data are not released" in words(files)) == ("scores" in module.NEEDS)
+    numbers = {file: data for file, data in files.items() if file.endswith(".csv")}
+    assert numbers == {file: made[kind, name, "real"][file] for file in numbers}
+    assert not [file for file, data in files.items() if file.endswith((".html", ".svg")) and b"<script" in data]
+
+
+@pytest.mark.parametrize("name", ["headline", "transfer", "few_shot", "submission"])
+def test_its_cells_say_that_the_data_are_not_released(name, study, tmp_path):
+    page = words(make("tables", name, study["real"], tmp_path, not_run=AWAITED))
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", page)
+    assert NOT_RELEASED in cells
+    assert "awaited" in cells or name in ("transfer", "few_shot")  # it has one start: no transfer
+    assert "nan" not in page and "?" not in cells
+
+
+def test_the_cells_stand_in_the_rows_of_their_experiment(study, tmp_path):
+    page = words(make("tables", "transfer", study["real"], tmp_path, not_run=AWAITED)).partition("</table>")[0]
+    rows = [re.findall(r"<td[^>]*>([^<]*)</td>", row) for row in re.findall(r"<tr>(.*?)</tr>", page)]
+    starts = [row[2] for row in rows if len(row) > 2 and row[0] == "transfer"]
+    assert starts == [
+        "from_scratch",
+        "finetuned",
+        HOSTILE.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&#34;"),
+    ]
+    # each of the three metrics, none of the protocol or of the paired difference
+    assert rows[-1].count(NOT_RELEASED) == 3 and rows[-1][-1] == ""
+
+
+@pytest.mark.parametrize("name", ["headline", "transfer", "few_shot", "submission"])
+def test_a_study_of_which_nothing_was_run_yet_says_so(name, tmp_path):
+    every = AWAITED | {"runs": [*AWAITED["runs"], *(["transfer", "m", "from_scratch", share] for share in FRACTIONS)]}
+    assert NOT_RELEASED in words(make("tables", name, Inputs(), tmp_path, not_run=every))
+
+
+@pytest.mark.parametrize("name", ["scaling", "few_shot", "transfer"])
+def test_a_figure_of_nothing_but_what_awaits_its_data_says_so(name, tmp_path):
+    awaited = {"runs": AWAITED["runs"] + [["transfer", "resnet1d", "from_scratch", share] for share in FRACTIONS]}
+    assert NOT_RELEASED in words(make("figures", name, Inputs(), tmp_path, not_run=awaited))
+
+
+@pytest.mark.parametrize("name", ["scaling", "few_shot", "transfer"])
+def test_an_experiment_that_lost_its_other_starts_is_no_pretraining(name, study, tmp_path):
+    """What is transfer is told by the starts declared, not by those that are left."""
+    one = replace(study["real"], scores=study["real"].scores[:1])  # `pretrain`, from scratch
+    awaited = {"runs": [["pretrain", "resnet1d", "finetuned", share] for share in FRACTIONS]}
+    page = words(make("figures", name, one, tmp_path, not_run=awaited))
+    assert ("not run: no experiment" in page) == (name == "scaling")
+
+
+@pytest.mark.parametrize("name", ["headline", "transfer"])
+def test_the_protocol_stands_beside_each_score(name, made):
+    files = made["tables", name, "real"]
+    found = pd.read_csv(BytesIO(files["table.csv"]))
+    assert all(found["protocol"] == [f"split {HOSTILE} of {experiment}" for experiment in found["experiment"]])
+    assert words(files).count("split x&lt;script&gt;") >= len(found["experiment"].unique())

@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 from codeii.artifacts.predictions import read_predictions, write_prediction_set, write_predictions
 from codeii.artifacts.scores import Scores, read_scores
 from codeii.artifacts.targets import read_targets, write_targets
-from codeii.evaluation.run import evaluate
+from codeii.evaluation.run import evaluate, protocol_of
 
 CLASSES = ("NORM", "MI", "RARE", "NEVER")
 PROVENANCE: dict[str, Any] = {"code": "c", "inputs": [], "facts": {}, "synthetic": True}
@@ -244,3 +244,12 @@ def test_a_task_without_test_exams_has_undefined_test_scores(tmp_path: Path) -> 
     scores = judge([run_of(task, tmp_path, "scratch", 0, 1.0)], task, tmp_path / "scores").scores
     assert scores[scores["split"] == "test"]["value"].isna().all()
     assert value(scores, split="validation", seed="0", metric="auroc", **{"class": "macro"})["value"] > 0.5
+
+
+def test_the_protocol_goes_with_the_scores() -> None:
+    targets = {"protocol": "ptbxl 1.0.3; the source's folds", "split_hash": "abc"}
+    assert protocol_of(targets, "code_400hz (signal-correct)") == {
+        "protocol": "ptbxl 1.0.3; the source's folds; preprocessing code_400hz (signal-correct)",
+        "split_hash": "abc",
+    }
+    assert protocol_of({}, "") == {"protocol": "", "split_hash": ""}

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from codeii.schema.params import PublishedSplit
 from codeii.workflow.load import check_params, load_params, merge
 from codeii.workflow.plugins import model_settings, names_in
 
@@ -32,6 +33,20 @@ FAULTS = [
     ("tasks.ptbxl_all.label_set", "ptbxl_al", ["'ptbxl_al' is not one of", "Did you mean 'ptbxl_all'?"]),
     ("tasks.cpsc2018.splits.shares.test", 0.3, ["tasks.cpsc2018.splits.shares", "sum to 1.2, expected 1"]),
     ("tasks.ptbxl_all.splits.test", [9], ["fold 9 is in more than one split"]),
+    ("tasks.cpsc2018.splits.by", "record", ["tasks.cpsc2018.splits.by: found 'record'", "patient or published"]),
+    ("tasks.cpsc2018.splits.share", 1, ["tasks.cpsc2018.splits.share: this key is not known"]),
+    ("tasks.cpsc2018.splits", {"by": "published"}, ["tasks.cpsc2018.splits.name: this key is missing"]),
+    (
+        "tasks.cpsc2018.splits",
+        {"by": "published", "name": "merl"},
+        ["'merl' is not one of merl_cpsc2018"],
+    ),
+    (
+        "tasks.ptbxl_all.splits",
+        {"by": "published", "name": "merl_cpsc2018"},
+        ["tasks.ptbxl_all.splits.name: merl_cpsc2018 names records of cpsc2018, expected those of ptbxl"],
+    ),
+    ("tasks.cpsc2018.minimum_seconds", -1, ["tasks.cpsc2018.minimum_seconds: found -1"]),
     ("experiments.cpsc2018.models", ["resnet2d"], ["experiments.cpsc2018.models: 'resnet2d'", "resnet1d"]),
     ("experiments.cpsc2018.starts", ["nowhere"], ["experiments.cpsc2018.starts: 'nowhere'", "from_scratch"]),
     ("experiments.cpsc2018.seeds", [0, 0], ["experiments.cpsc2018.seeds", "twice"]),
@@ -87,6 +102,12 @@ def test_several_faults_are_several_lines(values: dict[str, Any]) -> None:
     with pytest.raises(ValueError) as caught:
         check_params(changed)
     assert len(str(caught.value).splitlines()) == 2
+
+
+def test_null_takes_a_key_of_a_split_away(values: dict[str, Any]) -> None:
+    over = {"splits": {"by": "published", "name": "merl_cpsc2018", "shares": None}}
+    changed = merge(deepcopy(values), {"tasks": {"cpsc2018": over}})
+    assert check_params(changed).tasks["cpsc2018"].splits == PublishedSplit(by="published", name="merl_cpsc2018")
 
 
 def test_mappings_merge_and_lists_are_replaced() -> None:

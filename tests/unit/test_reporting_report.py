@@ -122,6 +122,16 @@ def test_the_page_tells_settings_provenance_and_what_was_not_run(tmp_path):
     assert "replicates: 250" in page
 
 
+def test_the_page_says_what_awaits_its_data_and_does_not_call_it_a_setting(tmp_path):
+    sentences = ["not run: experiment a, because of <b>", "sources.s is awaiting release: set it"]
+    make_report(Inputs(), SETTINGS | {"not_run": sentences}, "c0de", tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert "<li>not run: experiment a, because of &lt;b&gt;</li>" in page
+    assert page.count("awaiting release") == 1  # not a second time among the settings
+    assert json.loads((tmp_path / "manifest.json").read_text())["settings"]["not_run"] == sentences
+    assert 'id="awaited"' not in a_report(tmp_path / "other")
+
+
 def test_headline_numbers_are_written_flat_without_those_that_do_not_exist(tmp_path):
     a_report(tmp_path)
     assert json.loads((tmp_path / "out" / "metrics.json").read_text()) == {"a.m.s.auroc": 0.75, "a.m.s.low": 0.5}

@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codeii.schema.splits import rarest_class, split_by_fold, split_by_patient, stratified_position, take_fraction
+from codeii.schema.splits import (
+    rarest_class,
+    split_by_fold,
+    split_by_patient,
+    split_each_patient,
+    stratified_position,
+    take_fraction,
+)
 
 SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
 
@@ -29,6 +36,36 @@ def test_no_patient_is_in_two_splits_and_row_order_does_not_matter(records: int,
     order = np.random.default_rng(seed + 1).permutation(records)
     again = split_by_patient([patients[row] for row in order], targets[order], SHARES, seed)
     assert again == [split[row] for row in order]
+
+
+@given(st.lists(st.text("abc0123", min_size=1, max_size=6), unique=True, min_size=2, max_size=60), st.integers(0, 20))
+@settings(max_examples=50)
+def test_alone_by_name_nobody_moves_when_a_patient_is_added(patients: list[str], seed: int) -> None:
+    *others, _ = patients
+    split = dict(zip(patients, split_each_patient(patients, SHARES, seed), strict=True))
+    assert split_each_patient(others, SHARES, seed) == [split[patient] for patient in others]
+    assert split_each_patient(patients[::-1], SHARES, seed) == [split[patient] for patient in patients[::-1]]
+
+
+def test_alone_by_name_the_shares_are_met_by_chance() -> None:
+    split = split_each_patient([f"p{index}" for index in range(20_000)], SHARES, 0)
+    assert [split.count(name) / 20_000 for name in SHARES] == pytest.approx([0.8, 0.1, 0.1], abs=0.01)
+
+
+@given(st.integers(2, 120), st.integers(0, 30))
+@settings(max_examples=50)
+def test_in_strata_a_new_patient_moves_at_most_one_at_each_border_and_nobody_of_another_stratum(
+    count: int, seed: int
+) -> None:
+    patients = [f"p{index}" for index in range(count + 30)]
+    targets = np.zeros((len(patients), 2), np.uint8)
+    targets[:count, 0], targets[count:, 1] = 1, 1  # the last thirty are another stratum
+    before = dict(zip(patients, split_by_patient(patients, targets, SHARES, seed), strict=True))
+    grown = [*patients, "new"]
+    after = dict(zip(grown, split_by_patient(grown, np.vstack([targets, [[1, 0]]]), SHARES, seed), strict=True))
+    moved = [patient for patient in patients if before[patient] != after[patient]]
+    assert len(moved) <= 2
+    assert set(moved) <= set(patients[:count])
 
 
 def test_every_class_is_split_in_about_the_stated_shares() -> None:

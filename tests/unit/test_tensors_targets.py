@@ -1,6 +1,7 @@
 """Splits and classes of a task, from the records of its source."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,11 @@ from tests.stores import record_store
 
 from codeii.artifacts.manifest import sha256_of
 from codeii.artifacts.targets import Targets, read_targets
-from codeii.schema.params import FoldSplit, HashedSplit
+from codeii.schema.params import FoldSplit, HashedSplit, PublishedSplit
 from codeii.schema.record import Record
-from codeii.tensors.targets import build_targets, exams_of, splits_of
+from codeii.schema.splits import split_hash
+from codeii.tensors.splitting import fold_words, split_words, splits_of
+from codeii.tensors.targets import build_targets, exams_of
 
 LABELS = "statement,class\nAF,AF\nSR,SR\nLBBB,block\nRBBB,block\n"
 FOLDS = {"train": ["1", "2"], "validation": ["3"], "test": ["4"]}
@@ -41,10 +44,14 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
     (tmp_path / "rhythms.csv").write_text(LABELS)
     monkeypatch.setattr("codeii.schema.labels.FOLDER", tmp_path)
 
-    def run(records: list[Record], splits: object = FOLDS, unlabelled: str = "drop", sha256: str = "") -> Targets:
+    def run(
+        records: list[Record], splits: object = FOLDS, unlabelled: str = "drop", sha256: str = "", **more: object
+    ) -> Targets:
         store = record_store(tmp_path / "records", records)
         task = {"source": "fake", "label_set": "rhythms", "unlabelled_records": unlabelled, "splits": splits}
-        found = {"task": task, "label_set_sha256": sha256 or sha256_of(tmp_path / "rhythms.csv")}
+        task |= {key: value for key, value in more.items() if key == "minimum_seconds"}
+        found = {"task": task, "label_set_sha256": sha256 or sha256_of(tmp_path / "rhythms.csv"), "version": "7"}
+        found |= {key: value for key, value in more.items() if key == "split_list_sha256"}
         build_targets(store, found, "code1", tmp_path / "targets")
         return read_targets(tmp_path / "targets" / "manifest.json")
 
@@ -72,11 +79,11 @@ def test_records_of_no_split_and_without_a_class_are_dropped_and_counted(build: 
     records.append(record("w", {}, fold="9"))
     dropped = build(records)
     assert dropped.table["record_id"].tolist() == ["f1", "f2", "f3", "f4"]
-    assert dropped.manifest.facts["dropped_records"] == {"no_split": 2, "unlabelled": 2}
+    assert dropped.manifest.facts["dropped_records"] == {"no_split": 2, "too_short": 0, "unlabelled": 2}
     kept = build(records, unlabelled="keep")
     assert kept.table["record_id"].tolist() == ["f1", "f2", "f3", "f4", "y", "z"]
     assert kept.matrix("train")[-2:].sum() == 0
-    assert kept.manifest.facts["dropped_records"] == {"no_split": 2, "unlabelled": 0}
+    assert kept.manifest.facts["dropped_records"] == {"no_split": 2, "too_short": 0, "unlabelled": 0}
     assert kept.manifest.facts["exams"] == {"train": 4, "validation": 1, "test": 1}
 
 
@@ -210,3 +217,105 @@ def test_a_label_set_of_another_source_is_refused_although_unlabelled_records_ar
     records = [record(f"f{fold}", {"164889003": None}, fold=fold) for fold in "1234"]
     with pytest.raises(ValueError, match=r"no training exam of fake has a class of rhythms; .* are 164889003"):
         build(records, unlabelled="keep")
+
+
+# --- published lists, short records, and what stands beside the scores ---
+
+LIST = (
+    "# source: fake\n# title: Somebody 2020\n# from: https://x\n# commit: 0123456789abcdef\n# licence: MIT\n"
+    "record_id,split\na,train\nb,validation\nc,test\nnot_here,train\nnor_here,test\n"
+)
+BY_LIST = {"by": "published", "name": "somebody"}
+
+
+@pytest.fixture
+def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A list under the name of `BY_LIST`; its sha256."""
+    monkeypatch.setattr("codeii.schema.split_lists.FOLDER", tmp_path / "splits")
+    (tmp_path / "splits").mkdir()
+    (tmp_path / "splits/somebody.csv").write_text(LIST)
+    return sha256_of(tmp_path / "splits/somebody.csv")
+
+
+def test_a_published_list_splits_by_record_name_and_counts_both_differences(build: Build, published: str) -> None:
+    records = [record(name) for name in "cbax"]
+    targets = build(records, BY_LIST, split_list_sha256=published)
+    assert dict(zip(targets.table["record_id"], targets.table["split"], strict=True)) == {
+        "c": "test", "b": "validation", "a": "train",
+    }  # fmt: skip
+    facts = targets.manifest.facts
+    assert facts["dropped_records"] == {"no_split": 1, "too_short": 0, "unlabelled": 0}
+    assert (facts["split_list"]["records"], facts["split_list"]["absent"]) == (5, 2)
+    assert facts["split_protocol"] == "Somebody 2020; list somebody, commit 01234567: 2 / 1 / 2 records"
+
+
+def test_a_list_edited_since_the_study_started_is_refused(build: Build, published: str) -> None:
+    with pytest.raises(ValueError, match=r"split list 'somebody' has sha256 .*start the study again"):
+        build([record(name) for name in "abc"], BY_LIST, split_list_sha256="0" * 64)
+
+
+def test_short_records_are_left_out_named_and_move_nobody(build: Build, tmp_path: Path) -> None:
+    records = one_per_fold() + [replace(record(f"s{n}"), signal_uv=np.ones((12, 4999), np.int16)) for n in range(3)]
+    records += [replace(record("long"), signal_uv=np.ones((12, 5000), np.int16))]
+    records = [r if r.signal_uv.shape[1] > 2 else replace(r, signal_uv=np.ones((12, 6000), np.int16)) for r in records]
+    every = build(records)
+    left = build([*records, record("z", {}), record("y", fold="9")], minimum_seconds=10)
+    assert left.manifest.facts["dropped_records"] == {"no_split": 1, "too_short": 4, "unlabelled": 0}
+    assert (tmp_path / "targets/dropped.csv").read_text() == (
+        "record_id,reason\ns0,too_short\ns1,too_short\ns2,too_short\nz,too_short\ny,no_split\n"
+    )
+    splits = every.table.set_index("record_id")["split"]
+    pd.testing.assert_series_equal(left.table.set_index("record_id")["split"], splits.drop(["s0", "s1", "s2"]))
+    assert left.manifest.facts["exams"]["train"] == 3
+
+
+def test_the_protocol_tells_release_split_and_records_left_out(build: Build) -> None:
+    facts = build(one_per_fold(), unlabelled="keep", minimum_seconds=0.001).manifest.facts
+    digest = split_hash(["f1", "f2", "f3", "f4"], ["train", "train", "validation", "test"])
+    assert facts["split_hash"] == digest
+    assert facts["protocol"] == (
+        f"fake 7; the source's folds: train 1 and 2, validation 3, test 4 (hash {digest[:12]}); "
+        "records without a class kept; records under 0.001 s left out"
+    )
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        (
+            FoldSplit(train=[str(fold) for fold in range(1, 9)], validation=["9"], test=["10"]),
+            "the source's folds: train 1-8, validation 9, test 10",
+        ),
+        (
+            FoldSplit(train=["train"], test=["validation"], seed=4),
+            "the source's folds: train train, test validation; validation 10 % of the training patients, stratified by "
+            "rarest class, seed 4",
+        ),
+        (
+            HashedSplit(shares={"test": 0.1, "train": 0.85, "validation": 0.05}, seed=2),
+            "ours: 85 / 5 / 10 % of the patients, stratified by rarest class, keyed by name, seed 2",
+        ),
+        (
+            HashedSplit(shares={"train": 0.8, "validation": 0.1, "test": 0.1}, stratify="none"),
+            "ours: 80 / 10 / 10 % of the patients, each by name alone, seed 0",
+        ),
+    ],
+)
+def test_every_way_to_split_is_said_in_words(policy: FoldSplit | HashedSplit, words: str) -> None:
+    assert split_words(policy) == words
+
+
+def test_folds_that_do_not_follow_one_another_are_named_one_by_one() -> None:
+    assert [fold_words(folds) for folds in (["1", "2", "4"], ["1", "2"], ["a"])] == ["1 and 2 and 4", "1 and 2", "a"]
+
+
+def test_the_words_of_a_list_need_the_list() -> None:
+    with pytest.raises(ValueError, match="published split somebody"):
+        split_words(PublishedSplit(by="published", name="somebody"))
+
+
+def test_alone_by_name_a_new_patient_moves_nobody(build: Build) -> None:
+    alone = SHARES | {"stratify": "none"}
+    before = build(cohort(120), splits=alone).table.set_index("record_id")["split"]
+    after = build([*cohort(120), record("new")], splits=alone).table.set_index("record_id")["split"]
+    pd.testing.assert_series_equal(after.drop("new"), before)

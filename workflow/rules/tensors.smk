@@ -51,6 +51,7 @@ rule targets:
     output:
         manifest="results/targets/{task}/manifest.json",
         targets="results/targets/{task}/targets.parquet",
+        dropped="results/targets/{task}/dropped.csv",
     log:
         "logs/targets/{task}.log",
     benchmark:

@@ -13,8 +13,9 @@ from codeii.artifacts.manifest import Manifest, read_manifest, write_manifest
 from codeii.schema.labels import classes_hash
 from codeii.schema.splits import SPLITS
 
-TARGETS = "targets.parquet"
+TARGETS, DROPPED = "targets.parquet", "dropped.csv"
 ID_COLUMNS = ("record_id", "exam_id", "patient_id", "split", "age_years", "sex")
+DROPPED_REASONS = ("no_split", "too_short", "unlabelled")  # why a record of the source is no row; the first that holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +50,12 @@ def write_targets(
     inputs: Iterable[Path],
     facts: Mapping[str, Any],
     synthetic: bool,
+    dropped: pd.DataFrame | None = None,
 ) -> Path:
     """Write the targets of a task with positives per class and split in the manifest. Returns its path.
 
-    ids : one row per record with `ID_COLUMNS`; matrix : (record, class) 0/1.
+    ids : one row per record with `ID_COLUMNS`; matrix : (record, class) 0/1; dropped : `record_id` and `reason` (one
+    of `DROPPED_REASONS`) of the source's other records, none where it is not given.
     """
     names = list(classes)
     columns = pd.DataFrame(matrix.astype(np.uint8), columns=names, index=ids.index)
@@ -63,10 +66,13 @@ def write_targets(
     made = {"classes": names, "classes_hash": classes_hash(names), "positives": positives, "records": counted}
     with whole_file(folder / TARGETS) as temporary:
         table.to_parquet(temporary, index=False)
+    others = pd.DataFrame(columns=["record_id", "reason"]) if dropped is None else dropped
+    with whole_file(folder / DROPPED) as temporary:
+        others.to_csv(temporary, index=False, lineterminator="\n")
     return write_manifest(
         folder,
         "targets",
-        files=[TARGETS],
+        files=[TARGETS, DROPPED],
         settings=settings,
         code=code,
         inputs=inputs,

@@ -48,7 +48,7 @@ def plan(params: Params) -> list[Stage]:
     """The study by stage. A job is to run when its artefact is absent, or made by other settings, code or inputs."""
     jobs = all_jobs(params)
     stale = _stale(jobs)
-    known = _known_seconds(all(source.origin == "synthetic" for source in params.sources.values()))
+    known = _known_seconds(all(source.origin in ("synthetic", "awaiting") for source in params.sources.values()))
     stages = []
     for name in dict.fromkeys(STAGES.values()):
         mine = [job for job in jobs if STAGES[job.rule] == name]

@@ -44,7 +44,7 @@ def evaluate(predictions: Path, targets: Path, settings: Mapping[str, Any], code
     ----------
     predictions : manifest of the prediction set: all runs of one experiment and model
     targets : manifest of the task
-    settings : `evaluation` (the block of params.yaml) and `reference_start`
+    settings : `evaluation` (the block of params.yaml), `reference_start`, and `preprocessing` by name and mode
     code : fingerprint of the code
     folder : where the scores go
 
@@ -72,9 +72,21 @@ def evaluate(predictions: Path, targets: Path, settings: Mapping[str, Any], code
         settings=settings,
         code=code,
         inputs=[predictions, targets],
-        facts={**facts_of(bench), "runs": len(runs), "undefined_resamples": undefined},
+        facts={
+            **facts_of(bench),
+            "runs": len(runs),
+            "undefined_resamples": undefined,
+            **protocol_of(task.manifest.facts, str(settings.get("preprocessing", ""))),
+        },
         synthetic=task.manifest.synthetic or any(run.manifest.synthetic for run in runs.values()),
     )
+
+
+def protocol_of(of_targets: Mapping[str, Any], preprocessing: str) -> dict[str, str]:
+    """What stands beside every score: the protocol of the targets, the preprocessing, and the split's own hash."""
+    said = [str(of_targets.get("protocol", "")), f"preprocessing {preprocessing}" if preprocessing else ""]
+    words = "; ".join(word for word in said if word)
+    return {"protocol": words, "split_hash": str(of_targets.get("split_hash", ""))}
 
 
 def _read_runs(paths: Sequence[Path], classes: Sequence[str]) -> dict[RunName, Predictions]:

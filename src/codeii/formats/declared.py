@@ -11,6 +11,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from codeii.formats.columns import column_faults, declared_columns, statement_columns
 from codeii.formats.hdf5 import attribute_number, dataset_of, open_hdf5, read_signal
 from codeii.formats.layout import Hdf5Signals, Layout, options_of
 from codeii.formats.table import column_names, read_table, truth_of, whole_number_of, years_of
@@ -45,36 +46,33 @@ class Wanted:
 
 
 def read_declared(
-    raw: Path, options: Mapping[str, object], source: str, rates_hz: Sequence[int], shard: Shard = WHOLE
+    raw: Path,
+    options: Mapping[str, object],
+    source: str,
+    rates_hz: Sequence[int],
+    shard: Shard = WHOLE,
+    classes: int | None = None,
 ) -> Iterator[Record | Exclusion]:
     """Every tracing of the shard's rows of the declared table, in its order.
 
-    raw : folder of the source; options : its `layout` block (see `Layout`); rates_hz : rates it may have.
+    raw : folder of the source; options : its `layout` block (see `Layout`); rates_hz : rates it may have;
+    classes : how many classes its publisher names, None where that is not known or labels are withheld.
 
-    Raises ValueError where the layout is incomplete, the table is absent, or a declared column is not in it.
+    Raises ValueError where the layout is incomplete, the table is absent, or its columns are not those declared.
     A tracing that cannot be read is an Exclusion.
     """
     layout = options_of(Layout, options, source)
     table = raw / layout.table
     advice = _ADVICE.format(source=source)
-    names = _statement_columns(layout, column_names(table, advice), table)
-    declared = [name for name in layout.columns.model_dump().values() if name is not None]
-    if layout.statements is not None and layout.statements.column is not None:
-        declared.append(layout.statements.column)
-    rows = read_table(table, [*declared, *names], advice)
+    header = column_names(table, advice)
+    faults = column_faults(layout, header, classes)
+    if faults:
+        found = f"The file has {', '.join(header)[:400] or 'no header line'}; correct the layout, or fetch it again"
+        raise ValueError(f"{table} is not as sources.{source}.layout declares it: {'; '.join(faults)}. {found}")
+    names = statement_columns(layout, header)
+    rows = read_table(table, [*declared_columns(layout).values(), *names], advice)
     wanted = (item for line, row in shard.of(enumerate(rows, 2)) for item in _wanted(raw, layout, row, names, line))
     return _with_signals(wanted, layout, rates_hz)
-
-
-def _statement_columns(layout: Layout, header: Sequence[str], table: Path) -> list[str]:
-    said = layout.statements
-    if said is None or said.column is not None:
-        return []
-    if said.columns is not None:
-        return said.columns
-    if said.after not in header:
-        raise ValueError(f"{table}: column {said.after} (layout.statements.after) is missing; the file has {header}")
-    return list(header[header.index(said.after) + 1 :])
 
 
 def _wanted(

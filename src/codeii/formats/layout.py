@@ -48,7 +48,7 @@ class Columns(Strict):
 
 
 class Statements(Strict):
-    """Where a row's statements are: one way of three."""
+    """Where a row's statements are: one way of three; `after` with `columns` allows no other column to its right."""
 
     columns: list[str] | None = Field(None, min_length=1, description="names of the 0/1 columns")
     after: str | None = Field(None, description="every column to the right of this one is a 0/1 column")
@@ -57,8 +57,12 @@ class Statements(Strict):
 
     @model_validator(mode="after")
     def _one_way(self) -> "Statements":
-        if sum(way is not None for way in (self.columns, self.after, self.column)) != 1:
-            raise ValueError("declare one of columns, after and column (or statements: null where labels are withheld)")
+        by_column = self.columns is not None or self.after is not None
+        if by_column == (self.column is not None):
+            raise ValueError(
+                "declare one of columns, after (both together where the columns right of it must be exactly these) "
+                "and column (or statements: null where labels are withheld)"
+            )
         return self
 
 

@@ -16,18 +16,19 @@ TABLE_HTML, FIGURE_SVG, FIGURE_PNG, CAPTION = "table.html", "figure.svg", "figur
 def make_table(name: str, inputs: Inputs, settings: Mapping[str, Any], code: str, folder: Path) -> None:
     """Make `tables/<name>.py` from what it `NEEDS`: `table.csv` (and a file per further part) and `table.html`.
 
-    settings : `level`, the coverage of the intervals; written to the manifest with everything else.
+    settings : `level`, the coverage of the intervals, and `not_run`, what awaits its data (see `read_study`);
+        written to the manifest with everything else.
     """
     module = import_module(f"codeii.reporting.tables.{name}")
     given = inputs.only(module.NEEDS)
-    study = read_study(given)
+    study = read_study(given, settings.get("not_run"))
     parts = module.rows(study)
     files = []
     for part in parts:
         if part.values is not None:
             files.append(f"{part.name}.csv")
             write_text(folder / files[-1], part.values.to_csv(index=False, lineterminator="\n"))
-    caption = _caption(module.__doc__, module.NEEDS, settings)
+    caption = _caption(module.__doc__, module.NEEDS, settings, study)
     write_text(folder / TABLE_HTML, table_html(parts, name, caption, study.warning))
     facts = _facts(name, module.SECTION, caption, study)
     _write(folder, "table", [*files, TABLE_HTML], settings, code, given, facts)
@@ -42,24 +43,25 @@ def make_figure(name: str, inputs: Inputs, settings: Mapping[str, Any], code: st
 
     module = import_module(f"codeii.reporting.figures.{name}")
     given = inputs.only(module.NEEDS)
-    study = read_study(given)
+    study = read_study(given, settings.get("not_run"))
     with in_style():
         picture = module.draw(study)
     write_text(folder / FIGURE_SVG, picture.svg)
     with whole_file(folder / FIGURE_PNG) as temporary:
         temporary.write_bytes(picture.png)
-    caption = _caption(module.__doc__, module.NEEDS, settings)
+    caption = _caption(module.__doc__, module.NEEDS, settings, study)
     write_text(folder / CAPTION, caption_html(caption, study.warning))
     facts = _facts(name, module.SECTION, caption, study)
     _write(folder, "figure", [FIGURE_SVG, FIGURE_PNG, CAPTION], settings, code, given, facts)
 
 
-def _caption(docstring: str | None, needs: tuple[str, ...], settings: Mapping[str, Any]) -> str:
-    """The docstring, and what an interval is where the scores are shown."""
+def _caption(docstring: str | None, needs: tuple[str, ...], settings: Mapping[str, Any], study: Study) -> str:
+    """The docstring, and where the scores are shown what an interval is and what was not run for want of its data."""
     text = (docstring or "").strip()
     if "scores" not in needs:
         return text
-    return f"{text}\n\nIntervals cover {100 * settings['level']:g} %, by resampling the patients of the test split."
+    text += f"\n\nIntervals cover {100 * settings['level']:g} %, by resampling the patients of the test split."
+    return f"{text} {study.not_run.words}".strip()
 
 
 def _facts(name: str, section: str, caption: str, study: Study) -> dict[str, Any]:

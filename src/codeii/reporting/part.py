@@ -40,7 +40,8 @@ def not_run(reason: str, columns: Sequence[str]) -> tuple[Part, ...]:
 
 def numeric(column: Sequence[str]) -> bool:
     """Whether a column's cells are numbers, to be set flush right."""
-    cells = [cell for cell in column if cell not in _WORDS_AMONG_NUMBERS and not cell.startswith("not evaluable")]
+    reasons = ("not evaluable", "not run: ")
+    cells = [cell for cell in column if cell not in _WORDS_AMONG_NUMBERS and not cell.startswith(reasons)]
     return bool(cells) and all(_NUMBER.fullmatch(cell) for cell in cells)
 
 

@@ -41,7 +41,8 @@ def make_report(inputs: Inputs, settings: Mapping[str, Any], code: str, folder: 
 
     inputs : tables and figures in the order they are shown, each file verified before it is; and the manifests that
         data cards, citations and provenance are taken from.
-    settings : params.yaml as a mapping (`study`, `sources`, `experiments`, `evaluation`, ...).
+    settings : params.yaml as a mapping (`study`, `sources`, `experiments`, `evaluation`, ...), and under `not_run` a
+        sentence for each part of it that awaits its data and for what to set.
     """
     made = [(path, read_manifest(path, "table")) for path in inputs.tables]
     drawn = [(path, read_manifest(path, "figure")) for path in inputs.figures]
@@ -81,13 +82,19 @@ def _page(
         sources=[_source(manifest) for _, manifest in behind if manifest.kind == "records"],
         runs=_runs_in_words(behind),
         not_run=not_run_experiments(settings),
+        awaited=settings.get("not_run", []),
         level=100 * settings["evaluation"]["level"],
         replicates=settings["evaluation"]["replicates"],
         provenance=provenance,
         environment=environment(),
         code=code,
-        settings=yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True, width=110),
+        settings=yaml.safe_dump(_as_declared(settings), sort_keys=False, allow_unicode=True, width=110),
     )
+
+
+def _as_declared(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """params.yaml alone, without what was concluded from it."""
+    return {key: value for key, value in settings.items() if key != "not_run"}
 
 
 def headline_numbers(files: Sequence[Path]) -> dict[str, float]:

@@ -1,8 +1,9 @@
 """What a table or figure is made from: manifests on the way in, verified artefacts behind them."""
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -50,8 +51,32 @@ class Inputs:
         return [path for kind in KINDS for path in getattr(self, kind)]
 
 
-KINDS = tuple(field.name for field in fields(Inputs))
+KINDS = tuple(kind.name for kind in fields(Inputs))
 MADE_FROM = KINDS[:-2]  # what a table or figure may need
+
+
+# beside the columns of the scores: the data's origin, the protocol in words, and whether a row only says "not run"
+BESIDE = ("synthetic", "protocol", "not_run")
+
+
+@dataclass(frozen=True, slots=True)
+class NotRun:
+    """What was declared and awaits its data, as the settings of a table or figure say it under `not_run`."""
+
+    runs: tuple[tuple[str, str, str, float], ...] = ()  # experiment, model, start, fraction
+    submissions: tuple[tuple[str, str, str], ...] = ()  # source, experiment, model
+
+    @property
+    def words(self) -> str:
+        """One sentence for a caption; "" where nothing awaits its data."""
+        of_start: dict[str, list[str]] = {}
+        for experiment, start in dict.fromkeys((experiment, start) for experiment, _, start, _ in self.runs):
+            of_start.setdefault(start, []).append(experiment)
+        words = [
+            f"{start} of {' and '.join(names) if len(names) < 3 else f'{len(names)} experiments'}"
+            for start, names in of_start.items()
+        ]
+        return f"Not run, as their data are not released: {', '.join(words)}." if words else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +96,11 @@ class Study:
     targets: dict[str, Targets]  # by task
     runs: tuple[Run, ...]
     predictions: tuple[Predictions, ...]
-    scores: pd.DataFrame  # SCORE_COLUMNS and "synthetic", the experiments one below the other
-    comparisons: pd.DataFrame  # COMPARISON_COLUMNS and "synthetic"
+    scores: pd.DataFrame  # SCORE_COLUMNS and BESIDE, experiment by experiment, those not run included
+    comparisons: pd.DataFrame  # COMPARISON_COLUMNS and BESIDE
     submissions: tuple[tuple[Path, Manifest], ...]
     origin: Origin
+    not_run: NotRun = field(default_factory=NotRun)
 
     @property
     def warning(self) -> str:
@@ -91,8 +117,12 @@ class Study:
         return [self.marked(str(name), bool(synthetic)) for name, synthetic in pairs]
 
 
-def read_study(inputs: Inputs) -> Study:
-    """Verify and read everything listed. Raises IntegrityError where a file is not what its manifest says."""
+def read_study(inputs: Inputs, not_run: Mapping[str, Any] | None = None) -> Study:
+    """Verify and read everything listed. Raises IntegrityError where a file is not what its manifest says.
+
+    not_run : what was declared and awaits its data, see `NotRun`; its runs become rows of the scores without a value.
+    """
+    missing = NotRun(**{kind: tuple(map(tuple, rows)) for kind, rows in (not_run or {}).items()})
     stores = [read_record_store(path) for path in inputs.records]
     targets = [read_targets(path) for path in inputs.targets]
     runs = tuple(read_run(path) for path in inputs.runs)
@@ -106,10 +136,11 @@ def read_study(inputs: Inputs) -> Study:
         targets=_by_name(((named(target.manifest, "name"), target) for target in targets), "task"),
         runs=runs,
         predictions=predictions,
-        scores=_stacked([(item.scores, item.manifest.synthetic) for item in scores], SCORE_COLUMNS),
-        comparisons=_stacked([(item.comparisons, item.manifest.synthetic) for item in scores], COMPARISON_COLUMNS),
+        scores=_with_not_run(_stacked([(one.scores, one.manifest) for one in scores], SCORE_COLUMNS), missing),
+        comparisons=_stacked([(one.comparisons, one.manifest) for one in scores], COMPARISON_COLUMNS),
         submissions=submissions,
         origin=origin_of(manifest.synthetic for manifest in manifests),
+        not_run=missing,
     )
 
 
@@ -145,8 +176,35 @@ def _by_name(items: Iterable[tuple[str, Any]], word: str) -> dict[str, Any]:
     return table
 
 
-def _stacked(frames: Sequence[tuple[pd.DataFrame, bool]], columns: Sequence[str]) -> pd.DataFrame:
-    filled = [frame.assign(synthetic=synthetic) for frame, synthetic in frames if len(frame)]
+def _stacked(frames: Sequence[tuple[pd.DataFrame, Manifest]], columns: Sequence[str]) -> pd.DataFrame:
+    filled = [
+        frame.assign(synthetic=made.synthetic, protocol=made.facts.get("protocol") or "not stated", not_run=False)
+        for frame, made in frames
+        if len(frame)
+    ]
     if not filled:
-        return pd.DataFrame(columns=[*columns, "synthetic"])
+        return pd.DataFrame(columns=[*columns, *BESIDE]).astype({"fraction": float})  # tables merge on it
     return pd.concat(filled, ignore_index=True)
+
+
+def _with_not_run(scores: pd.DataFrame, missing: NotRun) -> pd.DataFrame:
+    """The scores, and after those of its experiment a row without a value for each macro of a run that awaits data."""
+    macros = scores[scores["class"].isin(("macro", "macro_frequent")) & ~scores["metric"].str.endswith("_seed_sd")]
+    metrics = list(dict.fromkeys(["auroc", *macros["metric"]]))
+    rows = [
+        {
+            **dict(zip(("experiment", "model", "start", "fraction"), run, strict=True)),
+            **{"seed": "mean", "split": "test", "metric": metric, "class": of_class, "synthetic": False},
+            **{"value": math.nan, "low": math.nan, "high": math.nan, "n_exams": 0, "n_positives": 0, "n_classes": 0},
+            **{"protocol": "", "not_run": True},
+        }
+        for run in missing.runs
+        for metric in metrics
+        for of_class in ("macro", "macro_frequent")
+    ]
+    if not rows:
+        return scores
+    added = pd.DataFrame(rows).reindex(columns=scores.columns)
+    joined = pd.concat([scores, added], ignore_index=True) if len(scores) else added
+    place = {name: at for at, name in enumerate(dict.fromkeys(joined["experiment"]))}
+    return joined.sort_values("experiment", key=lambda names: names.map(place), kind="stable", ignore_index=True)

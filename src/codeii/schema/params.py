@@ -2,17 +2,15 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
-Text = Annotated[str, BeforeValidator(str)]  # 1 and "1" name the same fold
-Share = Annotated[float, Field(gt=0, le=1)]
-
-
-class Strict(BaseModel):
-    """Unknown keys are errors; values never change after reading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from codeii.schema.split_policies import WAYS
+from codeii.schema.split_policies import FoldSplit as FoldSplit
+from codeii.schema.split_policies import HashedSplit as HashedSplit
+from codeii.schema.split_policies import PublishedSplit as PublishedSplit
+from codeii.schema.split_policies import Splits as Splits
+from codeii.schema.strict import Name, Share, Text
+from codeii.schema.strict import Strict as Strict
 
 
 class Run(Strict):
@@ -31,11 +29,25 @@ class Twin(Strict):
     )
 
 
+class Awaiting(Strict):
+    """Why the data of a source cannot be had yet, and what to set once they can (origin: awaiting)."""
+
+    reason: str = Field(min_length=1, description="why, as the end of a sentence: is awaiting release: ...")
+    checked: Text | None = Field(None, description="day on which this was last found so, as 2026-08-16")
+    what_to_set: str | None = Field(
+        None, description="what to write once the data are at hand; null: origin local, path and layout"
+    )
+
+
 class Source(Strict):
     """One data set: which version, where from, how it is laid out."""
 
     version: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="version as published")
-    origin: Literal["synthetic", "local"] = Field(description="synthetic: make a twin; local: a copy on this machine")
+    origin: Literal["synthetic", "local", "awaiting"] = Field(
+        description="synthetic: make a twin; local: a copy on this machine; awaiting: not to be had yet, so that what "
+        "needs it is left out"
+    )
+    awaiting: Awaiting | None = Field(None, description="why and what to set (origin: awaiting); else without effect")
     twin: Twin | None = Field(None, description="size and seed of the twin (origin: synthetic)")
     path: str | None = Field(None, description="folder of the copy (origin: local), as published")
     layout: Annotated[dict[str, Any], BeforeValidator(lambda value: {} if value is None else value)] = Field(
@@ -65,31 +77,16 @@ class Preprocessing(Strict):
     )
 
 
-class HashedSplit(Strict):
-    """Our own stratified split by patient, keyed by name, independent of row order."""
-
-    by: Literal["patient"] = "patient"
-    shares: dict[Literal["train", "validation", "test"], Share] = Field(description="shares of patients; they sum to 1")
-    seed: int = Field(0, ge=0, description="another seed gives another split")
-
-
-class FoldSplit(Strict):
-    """The source's own folds of each split; validation may be drawn from the patients of the training folds."""
-
-    train: list[Text] = Field(min_length=1, description="folds of the source")
-    validation: list[Text] = Field(default_factory=list, description="folds of the source; empty: drawn from training")
-    test: list[Text] = Field(min_length=1, description="folds of the source")
-    validation_share: float = Field(0.1, gt=0, lt=1, description="of the training patients, where validation is empty")
-    seed: int = Field(0, ge=0, description="of that draw")
-
-
 class Task(Strict):
     """What is predicted, on which source, on which split."""
 
     source: Name = Field(description="a name under `sources`")
     label_set: Name = Field(description="a file of src/codeii/label_sets")
     unlabelled_records: Literal["drop", "keep"] = Field("drop", description="records without a class of the task")
-    splits: FoldSplit | HashedSplit = Field(description="the source's folds of each split, or our split by patient")
+    minimum_seconds: float = Field(0.0, ge=0, description="shorter records are left out, named and counted")
+    splits: Splits = Field(
+        description="the source's folds of each split, our split by patient, or a published list by name"
+    )
 
 
 class Start(Strict):
@@ -190,7 +187,11 @@ class Params(Strict):
 
 def sentence_of(error: dict[str, Any]) -> str:
     """One pydantic error as a sentence with the dotted path, what was found and what is accepted."""
-    path = ".".join(str(part) for part in error["loc"] if str(part) not in ("HashedSplit", "FoldSplit"))
+    loc = [str(part) for part in error["loc"]]
+    path = ".".join(part for at, part in enumerate(loc) if not (part in WAYS and loc[at - 1] == "splits"))
+    if error["type"] == "union_tag_invalid" and loc[-1] == "splits":
+        found, known = error["input"].get("by"), " or ".join(way for way in WAYS if way != "folds")
+        return f"{path}.by: found {found!r}; expected {known}, or no `by` and the source's folds of each split"
     if error["type"] == "extra_forbidden":
         return f"{path}: this key is not known"
     if error["type"] == "missing":

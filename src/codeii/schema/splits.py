@@ -57,20 +57,36 @@ def split_by_patient(
     """Stratified split in which a patient's records stay together.
 
     A patient's stratum is the rarest class of all their records. `shares` are fractions that sum to 1, laid
-    along [0, 1) in the order given. Row order does not matter.
+    along [0, 1) in the order given. Row order does not matter. A patient more or less changes the split of at most
+    one other patient at each border between two splits, and of nobody outside the stratum, as long as the order of
+    the classes by their number of patients stays the same; `split_each_patient` moves nobody.
     """
     patients = sorted(set(patient_ids))
     row_of = {patient: row for row, patient in enumerate(patients)}
     of_patient = np.zeros((len(patients), targets.shape[1]), targets.dtype)
     np.maximum.at(of_patient, [row_of[patient] for patient in patient_ids], targets)
     position = stratified_position(patients, rarest_class(of_patient), seed)
-    edges = np.cumsum(list(shares.values()))[:-1]
-    names = list(shares)
-    split_of = {
-        patient: names[int(np.searchsorted(edges, place, "right"))]
-        for patient, place in zip(patients, position, strict=True)
-    }
+    split_of = dict(zip(patients, _laid_along(position, shares), strict=True))
     return [split_of[patient] for patient in patient_ids]
+
+
+def split_each_patient(patient_ids: Sequence[str], shares: Mapping[str, float], seed: int) -> list[str]:
+    """Split of every patient by name alone, whoever else is there: no strata, and nobody moves when others come or go.
+
+    `shares` are fractions that sum to 1, met as well as independent draws of that probability meet them.
+    """
+    return _laid_along(np.array([uniform_of(patient, seed) for patient in patient_ids]), shares)
+
+
+def _laid_along(position: np.ndarray, shares: Mapping[str, float]) -> list[str]:
+    names, edges = list(shares), np.cumsum(list(shares.values()))[:-1]
+    return [names[place] for place in np.searchsorted(edges, position, "right")]
+
+
+def split_hash(record_ids: Sequence[str], splits: Sequence[str]) -> str:
+    """Hex sha256 of which record is in which split; the order of the rows does not matter."""
+    lines = sorted(f"{record_id},{split}\n" for record_id, split in zip(record_ids, splits, strict=True))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def take_fraction(keys: Sequence[str], targets: np.ndarray, fraction: float, seed: int) -> np.ndarray:

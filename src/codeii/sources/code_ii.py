@@ -34,11 +34,13 @@ CARD = Card(
     "analysis. npj Digital Medicine (2026), doi 10.1038/s41746-026-02704-4; arXiv:2511.15632.",
 )
 
+CLASSES = 66  # README of the release
+
 
 def read_records(raw: Path, options: Mapping[str, object], shard: Shard = WHOLE) -> Iterator[Record | Exclusion]:
     """Every tracing of every exam that the declared table names, in its order; record_id is `<exam_id>_<tracing>`.
 
     options : the declared layout, see `codeii.formats.layout.Layout`. Raises ValueError, naming the key, where a
-    declaration is missing, and naming the file where the table is absent.
+    declaration is missing, and naming the file where the table is absent or its columns are not those declared.
     """
-    return read_declared(raw, options, "code_ii", CARD.rates_hz, shard)
+    return read_declared(raw, options, "code_ii", CARD.rates_hz, shard, CLASSES)

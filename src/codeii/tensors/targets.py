@@ -1,4 +1,4 @@
-"""Makes the targets of one task: the split of every patient and the 0/1 truth of every exam."""
+"""Makes the targets of one task: the split of every exam, its 0/1 truth, and which records are left out."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,10 +10,12 @@ import pandas as pd
 
 from codeii.artifacts.manifest import sha256_of
 from codeii.artifacts.record_store import read_record_store
-from codeii.artifacts.targets import ID_COLUMNS, write_targets
+from codeii.artifacts.targets import DROPPED_REASONS, ID_COLUMNS, write_targets
 from codeii.schema.labels import LabelSet, label_set_file, read_label_set, to_targets
-from codeii.schema.params import FoldSplit, HashedSplit, Task
-from codeii.schema.splits import SPLITS, split_by_fold, split_by_patient
+from codeii.schema.params import PublishedSplit, Task
+from codeii.schema.split_lists import SplitList, read_split_list, split_list_file
+from codeii.schema.splits import SPLITS, split_hash
+from codeii.tensors.splitting import listed_splits_of, named_splits, protocol_words, split_words, splits_of
 
 UNMAPPED_SHOWN = 20
 
@@ -24,45 +26,75 @@ def build_targets(records: Path, settings: Mapping[str, Any], code: str, folder:
     """Decide split and classes by exam, give them to all its tracings, and write the targets to `folder`.
 
     records : manifest of the record store
-    settings : `task` (fields of `Task`) and `label_set_sha256` (of the label set's file, so that an edit is noticed)
+    settings : `task` (fields of `Task`), `label_set_sha256` and, for a published split, `split_list_sha256` (of the
+        files, so that an edit is noticed), and `version` of the source, for the words beside the scores
 
-    Raises ValueError when the label set is not the one asked for, the tracings of an exam disagree about patient or
-    fold, or a split that the task names gets no record.
+    Raises ValueError when the label set or list is not the one asked for, the tracings of an exam disagree about
+    patient or fold, or a split that the task names gets no record.
     """
     task = Task.model_validate(settings["task"])
     label_set = _label_set(task.label_set, str(settings["label_set_sha256"]))
+    published = _split_list(task, settings)
     store = read_record_store(records)
     exams, statements = exams_of(store.records, store.statements())
     matrix = to_targets(label_set, statements)
-    split = np.array(splits_of(exams, matrix, task.splits), dtype=object)
-    labelled = matrix.any(axis=1) | (task.unlabelled_records == "keep")
-    kept = (split != "") & labelled
+    split = np.array(_splits(task, exams, store.records, matrix, published), dtype=object)
     row_of_exam = exams.index.get_indexer(pd.Index(store.records["exam_id"]))
-    ids = store.records.assign(split=split[row_of_exam])[list(ID_COLUMNS)]
-    rows = np.flatnonzero(kept[row_of_exam])
-    _refuse_empty_split(task, set(ids["split"].iloc[rows]), exams["fold"])
-    _refuse_empty_classes(task, matrix[kept & (split == "train")], statements)
+    table = store.records.assign(split=split[row_of_exam])
+    table["reason"] = _reasons(task, table, np.asarray(matrix.any(axis=1))[row_of_exam])
+    rows = np.flatnonzero(table["reason"] == "")
+    kept = table.iloc[rows]
+    _refuse_empty_split(task, set(kept["split"]), exams["fold"])
+    _refuse_empty_classes(task, matrix[row_of_exam[rows]][kept["split"] == "train"], statements)
+    words, digest = split_words(task.splits, published), split_hash(list(kept["record_id"]), list(kept["split"]))
     facts = {
         "source": task.source,
-        "dropped_records": {
-            "no_split": int((split == "")[row_of_exam].sum()),
-            "unlabelled": int(((split != "") & ~labelled)[row_of_exam].sum()),
-        },
-        "exams": {name: int((kept & (split == name)).sum()) for name in SPLITS},
-        "patients": {name: int(exams["patient_id"][kept & (split == name)].nunique()) for name in SPLITS},
+        **_counts(table, kept),
         "unmapped_statements": unmapped(label_set, statements, split != ""),
+        "split_protocol": words,
+        "split_hash": digest,
+        "protocol": protocol_words(task, str(settings.get("version", "")), words, digest),
     }
+    if published is not None:
+        absent = len(published.split_of.keys() - set(store.records["record_id"]))
+        facts["split_list"] = {**published.said, "records": len(published.split_of), "absent": absent}
     write_targets(
         folder,
-        ids.iloc[rows].reset_index(drop=True),
+        kept[list(ID_COLUMNS)].reset_index(drop=True),
         matrix[row_of_exam[rows]],
         label_set.classes,
+        dropped=table.loc[table["reason"] != "", ["record_id", "reason"]],
         settings=settings,
         code=code,
         inputs=[records],
         facts=facts,
         synthetic=store.manifest.synthetic,
     )
+
+
+def _splits(
+    task: Task, exams: pd.DataFrame, records: pd.DataFrame, matrix: np.ndarray, published: SplitList | None
+) -> list[str]:
+    if isinstance(task.splits, PublishedSplit):
+        return listed_splits_of(exams, records, published) if published else []
+    return splits_of(exams, matrix, task.splits)
+
+
+def _reasons(task: Task, records: pd.DataFrame, labelled: np.ndarray) -> np.ndarray:
+    """Why each record is left out, "" where it is not. None of it changes the split of any other record."""
+    seconds = (records["stop"] - records["start"]) / 12 / records["rate_hz"]
+    reasons = [records["split"] == "", seconds < task.minimum_seconds]
+    reasons.append(pd.Series(~labelled & (task.unlabelled_records == "drop"), index=records.index))
+    return np.select(reasons, DROPPED_REASONS, "")
+
+
+def _counts(table: pd.DataFrame, kept: pd.DataFrame) -> dict[str, Any]:
+    of_split = {name: kept[kept["split"] == name] for name in SPLITS}
+    return {
+        "dropped_records": {reason: int((table["reason"] == reason).sum()) for reason in DROPPED_REASONS},
+        "exams": {name: int(rows["exam_id"].nunique()) for name, rows in of_split.items()},
+        "patients": {name: int(rows["patient_id"].nunique()) for name, rows in of_split.items()},
+    }
 
 
 def exams_of(records: pd.DataFrame, statements: Iterable[Statements]) -> tuple[pd.DataFrame, list[Statements]]:
@@ -83,39 +115,6 @@ def exams_of(records: pd.DataFrame, statements: Iterable[Statements]) -> tuple[p
     return exams, [union[exam_id] for exam_id in exams.index]
 
 
-def splits_of(exams: pd.DataFrame, matrix: np.ndarray, policy: FoldSplit | HashedSplit) -> list[str]:
-    """Split of each exam, "" for none: by the source's fold, or by our stratified split of patients.
-
-    exams : `patient_id` and `fold` of each; matrix : (exam, class) 0/1, for the strata of our own draws.
-    Where the policy names no validation fold, validation is drawn from the patients of the training folds.
-    Raises ValueError when shares do not sum to 1 or a fold is in two splits.
-    """
-    patients = exams["patient_id"].tolist()
-    if isinstance(policy, HashedSplit):
-        shares = {str(name): policy.shares[name] for name in SPLITS if name in policy.shares}
-        if abs(sum(shares.values()) - 1) > 1e-9:
-            raise ValueError(f"shares of the splits are {shares}; they must sum to 1")
-        return split_by_patient(patients, matrix, shares, policy.seed)
-    table = {"train": policy.train, "validation": policy.validation, "test": policy.test}
-    twice = [fold for fold, count in Counter(fold for folds in table.values() for fold in folds).items() if count > 1]
-    if twice:
-        raise ValueError(f"fold {', '.join(map(repr, twice))} is named more than once in {table}")
-    splits = split_by_fold(exams["fold"].tolist(), table)
-    return splits if policy.validation else _draw_validation(splits, patients, matrix, policy)
-
-
-def _draw_validation(splits: list[str], patients: list[str], matrix: np.ndarray, policy: FoldSplit) -> list[str]:
-    training = [row for row, split in enumerate(splits) if split == "train"]
-    if not training:
-        return splits
-    shares = {"train": 1 - policy.validation_share, "validation": policy.validation_share}
-    drawn = split_by_patient([patients[row] for row in training], matrix[training], shares, policy.seed)
-    out = list(splits)
-    for row, split in zip(training, drawn, strict=True):
-        out[row] = split
-    return out
-
-
 def unmapped(label_set: LabelSet, statements: Sequence[Statements], counted: np.ndarray) -> dict[str, int]:
     """The most frequent statements that no class of the label set knows, with the number of exams that bear them."""
     rows = (row for row, count in zip(statements, counted, strict=True) if count)
@@ -131,6 +130,16 @@ def _label_set(name: str, sha256: str) -> LabelSet:
     return label_set
 
 
+def _split_list(task: Task, settings: Mapping[str, Any]) -> SplitList | None:
+    if not isinstance(task.splits, PublishedSplit):
+        return None
+    name, asked = task.splits.name, settings["split_list_sha256"]
+    found = sha256_of(split_list_file(name))
+    if found != asked:
+        raise ValueError(f"split list {name!r} has sha256 {found}, the settings ask for {asked}; start the study again")
+    return read_split_list(name)
+
+
 def _refuse_empty_classes(task: Task, training: np.ndarray, statements: Sequence[Statements]) -> None:
     """Targets that are all zero are a label set that does not belong to the source, not a task."""
     if not training.any():
@@ -142,8 +151,7 @@ def _refuse_empty_classes(task: Task, training: np.ndarray, statements: Sequence
 
 
 def _refuse_empty_split(task: Task, filled: set[str], folds: pd.Series) -> None:
-    named = task.splits.shares if isinstance(task.splits, HashedSplit) else SPLITS
-    empty = [name for name in SPLITS if name in named and name not in filled]
+    empty = [name for name in named_splits(task.splits) if name not in filled]
     if empty:
         present = ", ".join(sorted(set(folds))) or "none"
         raise ValueError(

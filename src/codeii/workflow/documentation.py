@@ -15,10 +15,12 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("run", words.Run),
     ("sources.<source>", words.Source),
     ("sources.<source>.twin", words.Twin),
+    ("sources.<source>.awaiting", words.Awaiting),
     ("preprocessing.<name>", words.Preprocessing),
     ("tasks.<task>", words.Task),
     ("tasks.<task>.splits, by the source's folds", words.FoldSplit),
     ("tasks.<task>.splits, by patient", words.HashedSplit),
+    ("tasks.<task>.splits, as published", words.PublishedSplit),
     ("starts.<start>", words.Start),
     ("recipes.<recipe>", words.Recipe),
     ("experiments.<experiment>", words.Experiment),
@@ -57,8 +59,8 @@ def _default(entry: dict[str, Any]) -> str:
 
 
 def _accepted(entry: dict[str, Any]) -> str:
-    if "anyOf" in entry:
-        return " or ".join(dict.fromkeys(_accepted(option) for option in entry["anyOf"]))
+    if "anyOf" in entry or "oneOf" in entry:
+        return " or ".join(dict.fromkeys(_accepted(option) for option in entry.get("anyOf") or entry["oneOf"]))
     if "enum" in entry:
         return ", ".join(str(value) for value in entry["enum"])
     if "const" in entry:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from codeii.schema.labels import label_set_file
-from codeii.schema.params import Experiment, Params
+from codeii.schema.params import Experiment, Params, PublishedSplit
+from codeii.schema.split_lists import split_list_file
+from codeii.workflow.awaiting import missing_from_tables, not_run_words, what_can_run
 from codeii.workflow.fingerprint import code_fingerprint
 from codeii.workflow.plugins import docstring_hash, model_settings, needs_of
 from codeii.workflow.runs import RunKey, chosen_experiments, initial_run, runs_of
@@ -33,8 +35,12 @@ class Job:
         return f"{self.folder}/manifest.json"
 
 
-def all_jobs(params: Params) -> list[Job]:
-    """Every job of the study, in the order of the data's way."""
+def all_jobs(declared: Params) -> list[Job]:
+    """Every job of the study that can be run, in the order of the data's way.
+
+    Raises ValueError where every part of it awaits data (`codeii.workflow.awaiting`).
+    """
+    params = what_can_run(declared)
     experiments = chosen_experiments(params)
     tasks = list(dict.fromkeys(experiment.task for experiment in experiments.values()))
     sources = list(dict.fromkeys(_sources_of(params, experiments)))
@@ -52,7 +58,7 @@ def all_jobs(params: Params) -> list[Job]:
         jobs += [_evaluate(params, name, model) for model in experiment.models]
         jobs += [_submit(params, name, model, source) for model in experiment.models for source in experiment.predict]
         jobs.append(_track(params, name))
-    return [*jobs, *_published(params, jobs)]
+    return [*jobs, *_published(declared, jobs)]
 
 
 def _sources_of(params: Params, experiments: dict[str, Experiment]) -> Iterator[str]:
@@ -146,6 +152,9 @@ def _targets(params: Params, name: str) -> Job:
     inputs = {"records": [f"results/records/{task.source}/manifest.json"]}
     label_set = hashlib.sha256(label_set_file(task.label_set).read_bytes()).hexdigest()
     settings = {"name": name, "task": task.model_dump(), "label_set_sha256": label_set}
+    settings["version"] = params.sources[task.source].version
+    if isinstance(task.splits, PublishedSplit):
+        settings["split_list_sha256"] = hashlib.sha256(split_list_file(task.splits.name).read_bytes()).hexdigest()
     return Job("targets", "targets", {"task": name}, f"results/targets/{name}", inputs, settings, code)
 
 
@@ -196,10 +205,17 @@ def _evaluate(params: Params, name: str, model: str) -> Job:
     predictions = [f"results/predictions/{name}/{model}/manifest.json"]
     inputs = {"predictions": predictions, "targets": [_targets_manifest(experiment)]}
     settings = {"evaluation": params.evaluation.model_dump(), "reference_start": experiment.starts[0]}
+    settings["preprocessing"] = preprocessing_words(params, experiment.preprocessing)
     metrics = (f"codeii.evaluation.metrics.{metric}" for metric in params.evaluation.metrics)
     code = code_fingerprint("codeii.evaluation.run", *metrics)
     wildcards = {"experiment": name, "model": model}
     return Job("evaluate", "scores", wildcards, f"results/scores/{name}/{model}", inputs, settings, code)
+
+
+def preprocessing_words(params: Params, name: str) -> str:
+    """A preprocessing by name, with its mode where it has one."""
+    mode = params.preprocessing[name].model_dump().get("mode")
+    return f"{name} ({mode})" if mode else name
 
 
 def _submit(params: Params, name: str, model: str, source: str) -> Job:
@@ -236,6 +252,7 @@ def _published(params: Params, jobs: list[Job]) -> list[Job]:
     for job in jobs:
         if job.rule in by_need:
             made[by_need[job.rule]].append(job.manifest)
+    missing = missing_from_tables(params)
     parts = []
     for rule, names in (("table", params.reporting.tables), ("figure", params.reporting.figures)):
         for name in names:
@@ -243,6 +260,7 @@ def _published(params: Params, jobs: list[Job]) -> list[Job]:
             settings = {
                 "study": params.study,
                 "level": params.evaluation.level,
+                "not_run": missing,
                 "caption_sha256": docstring_hash(f"reporting/{rule}s", name),  # a fingerprint leaves docstrings out
             }
             code = code_fingerprint("codeii.reporting.build", f"codeii.reporting.{rule}s.{name}")
@@ -254,6 +272,6 @@ def _published(params: Params, jobs: list[Job]) -> list[Job]:
 def _report(params: Params, parts: list[Job], made: dict[str, list[str]]) -> Job:
     inputs = {f"{rule}s": [job.manifest for job in parts if job.rule == rule] for rule in ("table", "figure")}
     inputs |= {"records": made["records"], "runs": made["runs"], "scores": made["scores"]}
-    settings = params.model_dump(exclude={"tracking"})
+    settings = {**params.model_dump(exclude={"tracking"}), "not_run": not_run_words(params)}
     code = code_fingerprint("codeii.reporting.report")
     return Job("report", "report", {}, "results/published", inputs, settings, code)

@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from codeii.schema.labels import label_set_names
-from codeii.schema.params import FoldSplit, HashedSplit, Params, sentence_of
+from codeii.schema.params import FoldSplit, HashedSplit, Params, PublishedSplit, sentence_of
+from codeii.schema.split_lists import source_of_list, split_list_names
 from codeii.workflow.plugins import check_name, model_settings, names_in
 
 RANDOM = "random"
@@ -83,6 +84,12 @@ def _check_tasks(params: Params) -> None:
             twice = sorted({fold for fold in folds if folds.count(fold) > 1})
             if twice:
                 raise ValueError(f"tasks.{name}.splits: fold {', '.join(twice)} is in more than one split")
+        if isinstance(task.splits, PublishedSplit):
+            check_name(f"tasks.{name}.splits.name", task.splits.name, split_list_names())
+            of = source_of_list(task.splits.name)
+            if of != task.source:
+                found = f"{task.splits.name} names records of {of}"
+                raise ValueError(f"tasks.{name}.splits.name: {found}, expected those of {task.source}")
 
 
 def _check_models(params: Params) -> None:

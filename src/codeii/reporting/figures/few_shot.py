@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from codeii.reporting.curves import draw_line, dress
-from codeii.reporting.rows import in_order, macro, over_seeds, single_seeds, with_several_fractions, with_several_starts
+from codeii.reporting.rows import (
+    in_order,
+    macro,
+    over_seeds,
+    single_seeds,
+    were_run,
+    why_none,
+    with_several_fractions,
+    with_several_starts,
+)
 from codeii.reporting.study import Study
 from codeii.reporting.style import Picture, colours_of, lines_of, not_run, panels, picture
 
@@ -24,7 +33,9 @@ def draw(study: Study) -> Picture:
     """Small multiples, two in a row."""
     scores = macro(with_several_fractions(with_several_starts(study.scores)))
     if scores["value"].notna().sum() == 0:
-        return not_run("no experiment compares starts on several shares of its training data", study.warning)
+        reason = "no experiment compares starts on several shares of its training data"
+        return not_run(why_none(scores, reason), study.warning)
+    scores = were_run(scores)
     experiments = in_order(scores["experiment"])
     colours, lines = colours_of(in_order(scores["start"])), lines_of(in_order(scores["model"]))
     figure, axes = panels(len(experiments), 2, 2.7)

@@ -5,7 +5,15 @@ and model. Filled points are means over seeds with their intervals, open points 
 """
 
 from codeii.reporting.curves import draw_line, dress
-from codeii.reporting.rows import macro, over_seeds, single_seeds, with_one_start, with_several_fractions
+from codeii.reporting.rows import (
+    macro,
+    over_seeds,
+    single_seeds,
+    were_run,
+    why_none,
+    with_one_start,
+    with_several_fractions,
+)
 from codeii.reporting.study import Study
 from codeii.reporting.style import COLOURS, Picture, not_run, panels, picture
 
@@ -17,7 +25,9 @@ def draw(study: Study) -> Picture:
     """One panel."""
     scores = macro(with_several_fractions(with_one_start(study.scores)))
     if scores["value"].notna().sum() == 0:
-        return not_run("no experiment with one start was run on several shares of its training data", study.warning)
+        reason = "no experiment with one start was run on several shares of its training data"
+        return not_run(why_none(scores, reason), study.warning)
+    scores = were_run(scores)
     figure, (axes,) = panels(1, 1, 3.4)
     keys = list(dict.fromkeys(zip(scores["experiment"], scores["model"], strict=True)))
     ends = []

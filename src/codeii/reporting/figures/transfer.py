@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from codeii.reporting.rows import at_largest_fraction, in_order, macro, over_seeds, score_cell, with_several_starts
+from codeii.reporting.rows import (
+    at_largest_fraction,
+    in_order,
+    macro,
+    over_seeds,
+    score_cell,
+    why_none,
+    with_several_starts,
+)
 from codeii.reporting.study import Study
 from codeii.reporting.style import (
     FAINT,
@@ -34,7 +42,7 @@ def draw(study: Study) -> Picture:
     """One row per experiment, model and start, in blocks by experiment."""
     scores = over_seeds(at_largest_fraction(with_several_starts(macro(study.scores))))
     if scores["value"].notna().sum() == 0:
-        return not_run("no experiment compares several starts", study.warning)
+        return not_run(why_none(scores, "no experiment compares several starts"), study.warning)
     experiments = in_order(scores["experiment"])
     lines = len(scores) + len(experiments)
     figure = new_figure(ROW_IN * lines + 0.9)

@@ -21,6 +21,7 @@ from codeii.reporting.rows import (
     score_cell,
     seed_counts,
     seed_deviation,
+    were_run,
     with_several_fractions,
     with_several_starts,
 )
@@ -41,7 +42,7 @@ def rows(study: Study) -> tuple[Part, ...]:
         return not_run("no experiment compares starts on several shares of its training data", COLUMNS)
     deviations = over_seeds(seed_deviation(scores))
     paired = study.comparisons[(study.comparisons["metric"] == "auroc") & (study.comparisons["class"] == MACROS[0])]
-    values = _values(found, deviations, paired, seed_counts(scores))
+    values = _values(were_run(found), deviations, paired, seed_counts(scores))
     starts = found.drop_duplicates(KEYS)[[*KEYS, "synthetic"]]
     return (
         Part("table", _by_fraction(study, starts, found, score_cell, NOT_RUN), values),

@@ -2,7 +2,8 @@
 
 One row per experiment and model, one column per start, trained on the largest share of the experiment's training
 data; mean over seeds. "Classes" counts the classes with positive and negative test exams, which the macro averages,
-out of those of the label set. Folded below: the same without classes of very few test positives.
+out of those of the label set. "Protocol" is the release, the split and its hash, the records left out and the
+preprocessing. Folded below: the same without classes of very few test positives.
 """
 
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from codeii.reporting.rows import (
     percent,
     score_cell,
     seed_counts,
+    were_run,
 )
 from codeii.reporting.study import Study
 
@@ -35,7 +37,7 @@ FREQUENT = {
     "n_classes": "n_classes_frequent",
 }
 COLUMNS = (*ON, "auroc", "low", "high", *FREQUENT.values(), "n_classes", "n_classes_total", "n_exams", "n_seeds")
-COLUMNS = (*COLUMNS, "synthetic")
+COLUMNS = (*COLUMNS, "protocol", "synthetic")
 
 
 def rows(study: Study) -> tuple[Part, ...]:
@@ -51,21 +53,23 @@ def rows(study: Study) -> tuple[Part, ...]:
     values["n_seeds"] = [seeds.get(key, 0) for key in values[ON].itertuples(index=False, name=None)]
     lines = [_line(study, group) for _, group in values.groupby(["experiment", "model"], sort=False)]
     return (
-        Part("table", _by_start(lines, found, score_cell), values[list(COLUMNS)]),
+        Part("table", _by_start(lines, found, score_cell), were_run(values)[list(COLUMNS)]),
         Part("frequent", _by_start(lines, frequent, _with_classes), title="Frequent classes only", folded=True),
     )
 
 
 def _line(study: Study, group: pd.DataFrame) -> dict[str, str]:
     """What all starts of an experiment and model have in common; the smallest number of seeds of any start."""
-    first = group.iloc[0]
+    run, first = were_run(group), group.iloc[0]
+    classes = f"{count(first['n_classes'])} of {count(first['n_classes_total'])}" if len(run) else ""
     return {
         "Experiment": study.marked(first["experiment"], bool(first["synthetic"])),
         "Model": first["model"],
         "Training data": percent(first["fraction"]),
-        "Classes": f"{count(first['n_classes'])} of {count(first['n_classes_total'])}",
-        "Exams": count(first["n_exams"]),
-        "Seeds": count(group["n_seeds"].min()),
+        "Classes": classes,
+        "Exams": count(first["n_exams"]) if len(run) else "",
+        "Seeds": count(run["n_seeds"].min()) if len(run) else "",
+        "Protocol": first["protocol"],
         "key": f"{first['experiment']} {first['model']}",
     }
 
@@ -81,7 +85,7 @@ def _by_start(lines: list[dict[str, str]], found: pd.DataFrame, cell: Callable[[
         [
             {name: line[name] for name in ("Experiment", "Model")}
             | {start: cells.get((line["key"], start), NOT_RUN) for start in starts}
-            | {name: line[name] for name in ("Classes", "Exams", "Seeds", "Training data")}
+            | {name: line[name] for name in ("Classes", "Exams", "Seeds", "Training data", "Protocol")}
             for line in lines
         ]
     )

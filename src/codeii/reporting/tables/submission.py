@@ -10,7 +10,7 @@ import pandas as pd
 
 from codeii.artifacts.manifest import Manifest
 from codeii.reporting.part import Part, not_run
-from codeii.reporting.rows import count
+from codeii.reporting.rows import NOT_RELEASED, count
 from codeii.reporting.study import Study
 
 NEEDS = ("submissions",)
@@ -21,7 +21,8 @@ COLUMNS = ("source", "experiment", "model", "file", "bytes", "sha256", "exams", 
 def rows(study: Study) -> tuple[Part, ...]:
     """One line per file of a submission."""
     lines = [line for path, manifest in study.submissions for line in _lines(path, manifest)]
-    if not lines:
+    awaited = study.not_run.submissions
+    if not lines and not awaited:
         return not_run("no experiment predicts a source without public labels", COLUMNS)
     values = pd.DataFrame(lines, columns=list(COLUMNS))
     shown: dict[str, Iterable[str]] = {
@@ -33,7 +34,9 @@ def rows(study: Study) -> tuple[Part, ...]:
         "Classes": values["classes_hash"],
         "sha256": values["sha256"].str[:16],
     }
-    return (Part("table", pd.DataFrame({name: list(column) for name, column in shown.items()}), values),)
+    grid = pd.DataFrame({name: list(column) for name, column in shown.items()}, dtype=object)
+    missing = pd.DataFrame([[*one, NOT_RELEASED, "", "", ""] for one in awaited], columns=grid.columns, dtype=object)
+    return (Part("table", pd.concat([grid, missing], ignore_index=True), values),)
 
 
 def _lines(path: Path, manifest: Manifest) -> list[dict[str, object]]:

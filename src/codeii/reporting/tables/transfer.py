@@ -3,6 +3,7 @@
 Experiments that compare several starts, trained on the largest share of their training data; macro averages over the
 evaluable classes, mean over seeds. "Against first start" is the difference in macro AUROC to the experiment's first
 start, on the same exams and the same resamples, so its interval may exclude zero although the two intervals overlap.
+"Protocol" is the release, the split and its hash, the records left out and the preprocessing.
 """
 
 import pandas as pd
@@ -19,6 +20,7 @@ from codeii.reporting.rows import (
     metric_word,
     over_seeds,
     score_cell,
+    were_run,
     with_several_starts,
 )
 from codeii.reporting.study import Study
@@ -34,15 +36,15 @@ def rows(study: Study) -> tuple[Part, ...]:
     scores = scores[(scores["split"] == "test") & (scores["class"] == "macro")]
     scores = scores[~scores["metric"].str.endswith("_seed_sd")]
     if scores.empty:
-        return not_run("no experiment compares several starts", [*KEYS, "synthetic"])
+        return not_run("no experiment compares several starts", [*KEYS, "protocol", "synthetic"])
     metrics = in_order([*(name for name in FIRST if (scores["metric"] == name).any()), *scores["metric"]])
-    runs = scores[[*KEYS, "fraction", "synthetic"]].drop_duplicates().reset_index(drop=True)
+    runs = scores[[*KEYS, "fraction", "synthetic", "protocol", "not_run"]].drop_duplicates().reset_index(drop=True)
     found = {metric: _aligned(runs, macro(scores, metric)) for metric in metrics}
     paired = _aligned(runs, study.comparisons[_macro_auroc(study.comparisons)])
     first = [metric for metric in metrics if metric in FIRST]
     against = {"AUROC against first start": [_against(row) for _, row in paired.iterrows()]}
     names = _names(study, runs)
-    shown = names | _cells(found, first[:1]) | against | _cells(found, first[1:])
+    shown = names | _cells(found, first[:1]) | against | _cells(found, first[1:]) | {"Protocol": list(runs["protocol"])}
     main = Part("table", pd.DataFrame(shown), _values(runs, found, paired))
     rest = [metric for metric in metrics if metric not in FIRST]
     if not rest:
@@ -85,4 +87,4 @@ def _values(runs: pd.DataFrame, found: dict[str, pd.DataFrame], paired: pd.DataF
     values["n_classes"], values["n_exams"] = counted["n_classes"], counted["n_exams"]
     values["versus"], values["difference"] = paired["versus"], paired["difference"]
     values["difference_low"], values["difference_high"] = paired["low"], paired["high"]
-    return values
+    return were_run(values).drop(columns="not_run")
