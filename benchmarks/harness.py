@@ -62,10 +62,3 @@ def report(seconds: Mapping[str, list[float]], baseline: str, per: int, unit: st
         spread = f"{median(found):.2f} ({min(found):.2f}, {max(found):.2f})"
         lines.append(f"{name:32} {1e3 * median(times) / per:14.3f} {spread:>48}")
     return "\n".join(lines)
-
-
-def report_both(contestants: Mapping[str, Work], rounds: int, baseline: str, per: int, unit: str) -> str:
-    """Run `rounds` rounds and report them twice: by processor time and by the clock on the wall."""
-    wall, processor = both_clocks(contestants, rounds)
-    by_processor = report(processor, baseline, per, unit, PROCESSOR)
-    return f"{by_processor}\n{report(wall, baseline, per, unit, WALL)}"

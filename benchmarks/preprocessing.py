@@ -6,23 +6,29 @@ The group's way designs its filters for every record, filters and resamples all 
 chooses eight. Ours is timed twice: the reference in SciPy, in stacks, and the compiled kernel. All give the same
 int16 counts, which is checked before the clock starts. Records are in memory; one process, one thread.
 
-The floor is arithmetic alone: what the kernel multiplies and adds, at the rate at which this processor was seen to
-multiply and add in a loop over vectors that never leave its first cache.
+The floor is arithmetic alone: what the steps multiply and add for eight leads, at the rate at which this processor
+multiplies and adds vectors that never leave its registers, measured in the same rounds.
 """
 
 import argparse
+import ctypes
+from pathlib import Path
+from statistics import median
 
 import numpy as np
-from harness import report_both
+from harness import PROCESSOR, WALL, both_clocks, report
 from scipy.signal import ellip, ellipord, filtfilt, iirnotch, resample_poly, sosfiltfilt
 
+from codeii.native.library import load_library
 from codeii.schema.leads import LEADS
 from codeii.schema.params import Preprocessing
 from codeii.schema.units import to_counts_uv
 from codeii.tensors.pipeline import INDEPENDENT, prepare, preprocess
+from codeii.tensors.resample import anti_aliasing, ratio, resampled_length
 from codeii.tensors.window import place
 
 MAINS_HZ = 60
+BASELINE, ARITHMETIC = "record by record", "arithmetic"
 BOTH = {"baseline": "elliptic", "powerline_hz": "mains"}
 CASES = {  # rate of the stored records, their samples, what is done
     "code_400hz, 10 s at 500 Hz": (500, 5000, BOTH),
@@ -30,6 +36,8 @@ CASES = {  # rate of the stored records, their samples, what is done
     "code_400hz, 10 s at 1000 Hz": (1000, 10_000, BOTH),
     "resampling alone, 10 s at 500 Hz": (500, 5000, {}),
 }
+ROUNDS_OF_ARITHMETIC = 1_000_000
+STEPS_OF_FILTERS = {"elliptic": 2 * 6, "mains": 2 * 4}  # products, and as many sums, a sample, forwards and backwards
 STACK = 12  # records that SciPy takes at once: about what the cache holds
 
 
@@ -70,6 +78,14 @@ def check(theirs: np.ndarray, **ours: np.ndarray) -> None:
             raise SystemExit(f"{name} differs from the record-by-record way")
 
 
+def arithmetic(rate_hz: int, samples: int, settings: Preprocessing) -> float:
+    """Products of eight lanes, and as many sums, that one record needs."""
+    up, down = ratio(rate_hz, settings.rate_hz)
+    filters = sum(STEPS_OF_FILTERS.get(step, 0) for step in (settings.baseline, str(settings.powerline_hz)))
+    made = resampled_length(samples, rate_hz, settings.rate_hz)
+    return filters * samples + len(anti_aliasing(up, down)) / up * made
+
+
 def compare(rate_hz: int, samples: int, changes: dict[str, str], records: int, rounds: int) -> str:
     settings = Preprocessing.model_validate({"rate_hz": 400, "samples": 4096} | changes)
     signals_uv = records_uv(records, samples)
@@ -80,11 +96,30 @@ def compare(rate_hz: int, samples: int, changes: dict[str, str], records: int, r
         kernel=made,
     )
     contestants = {
-        "record by record": lambda: record_by_record(signals_uv, rate_hz, settings),
+        BASELINE: lambda: record_by_record(signals_uv, rate_hz, settings),
         "SciPy in stacks": lambda: in_stacks(signals_uv, rate_hz, settings),
         "kernel": lambda: preprocess(signals_uv, rate_hz, settings, MAINS_HZ, out=made),
     }
-    return report_both(contestants, rounds, "record by record", records, "record")
+    library = load_library(Path(__file__).with_name("arithmetic.c"))
+    if library is not None:
+        contestants[ARITHMETIC] = lambda: library.multiply_and_add(
+            ctypes.c_int64(ROUNDS_OF_ARITHMETIC), ctypes.c_double(1.0)
+        )
+    wall, processor = both_clocks(contestants, rounds)
+    loops = processor.pop(ARITHMETIC, None)
+    wall.pop(ARITHMETIC, None)
+    tables = [
+        report(seconds, BASELINE, records, "record", clock) for seconds, clock in ((processor, PROCESSOR), (wall, WALL))
+    ]
+    if loops is not None:
+        needed = arithmetic(rate_hz, samples, settings) * records / (8 * ROUNDS_OF_ARITHMETIC)
+        times = sorted(ours / (needed * loop) for ours, loop in zip(processor["kernel"], loops, strict=True))
+        floor_us = 1e6 * needed * median(loops) / records
+        tables.append(
+            f"arithmetic alone {floor_us:.0f} us a record; the kernel takes {median(times):.2f} "
+            f"({times[0]:.2f}, {times[-1]:.2f}) times as long"
+        )
+    return "\n".join(tables)
 
 
 def main() -> None:
