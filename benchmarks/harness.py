@@ -16,6 +16,8 @@ sys.path.insert(0, str(ROOT / "src"))
 
 ONE_CORE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
+PROCESSOR, WALL = "processor time", "clock on the wall"
+
 Work = Callable[[], object]
 
 
@@ -24,17 +26,27 @@ def rounds_of(contestants: Mapping[str, Work], rounds: int) -> dict[str, list[fl
 
     Every second round runs in reversed order, so that no contestant always comes after the same one.
     """
+    return both_clocks(contestants, rounds)[0]
+
+
+def both_clocks(contestants: Mapping[str, Work], rounds: int) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """`rounds_of` by the clock on the wall, and by the processor time of this process, all its threads.
+
+    On a machine that others use too, processor time is the one to compare work on one thread by.
+    """
     if rounds < 1 or not contestants:
         raise ValueError(f"{len(contestants)} contestants in {rounds} rounds; at least one of each is needed")
-    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    wall: dict[str, list[float]] = {name: [] for name in contestants}
+    processor: dict[str, list[float]] = {name: [] for name in contestants}
     for number in range(rounds + 1):
         names = list(contestants) if number % 2 else list(reversed(contestants))
         for name in names:
-            start = time.perf_counter()
+            start, start_of_processor = time.perf_counter(), time.process_time()
             contestants[name]()
             if number:
-                seconds[name].append(time.perf_counter() - start)
-    return seconds
+                processor[name].append(time.process_time() - start_of_processor)
+                wall[name].append(time.perf_counter() - start)
+    return wall, processor
 
 
 def ratios(seconds: Mapping[str, list[float]], slow: str, fast: str) -> list[float]:
@@ -42,9 +54,12 @@ def ratios(seconds: Mapping[str, list[float]], slow: str, fast: str) -> list[flo
     return [there / here for there, here in zip(seconds[slow], seconds[fast], strict=True)]
 
 
-def report(seconds: Mapping[str, list[float]], baseline: str, per: int, unit: str) -> str:
-    """A table: median time per item, and median, lowest and highest ratio to the baseline within a round."""
-    lines = [f"{'':32} {'ms per ' + unit:>14} {'faster than ' + baseline + ' (lowest, highest round)':>48}"]
+def report(seconds: Mapping[str, list[float]], baseline: str, per: int, unit: str, clock: str = "") -> str:
+    """A table: median time per item, and median, lowest and highest ratio to the baseline within a round.
+
+    `clock` names what the seconds were measured by, where a benchmark reports more than one.
+    """
+    lines = [f"{clock:32} {'ms per ' + unit:>14} {'faster than ' + baseline + ' (lowest, highest round)':>48}"]
     for name, times in seconds.items():
         found = ratios(seconds, baseline, name)
         spread = f"{median(found):.2f} ({min(found):.2f}, {max(found):.2f})"

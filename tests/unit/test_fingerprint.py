@@ -19,6 +19,8 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "words.py": "def twice(x):\n    return 2 * x\n",
         "other.py": "def other():\n    return 1\n",
         "rooms/table.csv": "a,b\n",
+        "rooms/fast.c": "int a;\n",
+        "rooms/fast.h": "/* a */\n",
     }.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,6 +70,8 @@ def test_docstrings_comments_and_blank_lines_change_nothing(package: Path, edite
         ("rooms/run.py", "twice(2)", "twice(3)"),
         ("words.py", "2 * x", "x + x"),
         ("rooms/table.csv", "a", "c"),
+        ("rooms/fast.c", "a", "c"),
+        ("rooms/fast.h", "a", "c"),
         ("__init__.py", "", "x = 1\n"),
     ],
 )

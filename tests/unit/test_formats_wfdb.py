@@ -9,7 +9,10 @@ import wfdb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codeii.formats.wfdb import parse_header, read_header, read_record
+from codeii.formats import wfdb as reader
+from codeii.formats import wfdb_header
+from codeii.formats.wfdb import read_record
+from codeii.formats.wfdb_header import parse_header, read_header
 from codeii.schema.leads import LEADS
 from codeii.schema.record import REASONS, RecordFault
 
@@ -316,6 +319,88 @@ def test_what_is_written_in_a_header_is_read_back(
     assert set(zip(header.offsets, header.gains, header.baselines, header.units, strict=True)) == {
         (offset, gain, baseline, unit)
     }
+
+
+def header_or_fault(read: Callable[[], wfdb_header.Header]) -> object:
+    try:
+        return read()
+    except RecordFault as fault:
+        return fault.reason, fault.field, fault.found, fault.expected
+
+
+_edits = st.sampled_from(["", " ", "  ", "\n", "\r", "\t", "#", "/", "-", "0", "9" * 10, "a", "é", "\0", "16", "+24"])
+
+
+@given(
+    edits=st.lists(st.tuples(st.integers(0, 700), st.integers(0, 3), _edits), max_size=3),
+    leads=st.integers(1, 12),
+    comments=st.sampled_from(["", "#Age: 74\n# Sex: Male\n", "#Dx: 1", "#a: b\n\n", "\n#a: b\n"]),
+    numbers=st.tuples(st.integers(0, 2), st.integers(0, 1100)),
+)
+def test_the_usual_form_is_read_as_any_other(
+    tmp_path_factory: pytest.TempPathFactory,
+    edits: list[tuple[int, int, str]],
+    leads: int,
+    comments: str,
+    numbers: tuple[int, int],
+) -> None:
+    """Headers of one kind after another, edited here and there: the fast way and the slow way say the same."""
+    first = f"a {leads} {500 * numbers[0]} {numbers[1]}"
+    text = header_text(signal_of(seed=numbers[1])[:leads], first=first, comments=comments)
+    for place, dropped, put in edits:
+        text = text[:place] + put + text[place + dropped :]
+    stem = tmp_path_factory.getbasetemp() / "usual"
+    stem.with_suffix(".hea").write_bytes(text.encode())
+    if text.strip() and not text.lstrip().startswith("<"):
+        assert header_or_fault(lambda: read_header(stem)) == header_or_fault(lambda: parse_header(text))
+
+
+def test_the_usual_form_is_read_the_fast_way(tmp_path: Path) -> None:
+    if wfdb_header._compiled() is None:
+        pytest.skip("needs a C compiler")
+    for form, comments in (("16", ""), ("16+24", "#Age: 74\n#Dx: 59118001\n")):
+        signal = signal_of()
+        text = header_text(signal, format=form, gain="1000/mV", comments=comments)
+        checksum = int(signal[1].astype(np.int64).sum()) % 65536
+        text = text.replace(f" {checksum} 0 II\n", f" {checksum - 65536} 0 II\n")  # some write it signed
+        assert parse_header(text).checksums[1] == checksum
+        assert wfdb_header._usual_header(text.encode()) == parse_header(text)
+        assert wfdb_header._usual_header(text.replace("12 500", "12  500").encode()) is None
+
+
+@given(st.integers(1, 70), st.integers(1, 24), st.integers(0, 2))
+def test_samples_are_turned_and_summed_alike_with_and_without_a_compiler(
+    samples: int, leads: int, without: int
+) -> None:
+    rng = np.random.default_rng(samples * leads)
+    frames = rng.integers(-32_767, 32_768, (samples, leads)).astype("<i2")
+    frames.reshape(-1)[rng.integers(0, frames.size, without)] = -32_768
+    compiled = reader._lead_major(frames)
+    reader._compiled.cache_clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CODEII_KERNEL", "reference")
+        by_numpy = reader._lead_major(frames)
+    reader._compiled.cache_clear()
+    np.testing.assert_array_equal(compiled[0], frames.T)
+    np.testing.assert_array_equal(compiled[0], by_numpy[0])
+    np.testing.assert_array_equal(compiled[1].astype(np.uint16), by_numpy[1].astype(np.uint16))
+    assert compiled[2] == by_numpy[2] == (without == 0)
+
+
+def test_a_record_larger_than_the_kept_memory_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    signal = signal_of()
+    stem = write_record(tmp_path, signal)
+    monkeypatch.setattr(reader, "ROOM", 2 * signal.size)
+    np.testing.assert_array_equal(read_record(stem).signal_uv, signal)
+    stem.with_suffix(".dat").write_bytes(stem.with_suffix(".dat").read_bytes() + b"\0\0")
+    assert fault_of(stem).reason == "wrong_length"
+
+
+def test_records_do_not_share_memory(tmp_path: Path) -> None:
+    first, second = signal_of(1), signal_of(2)
+    one = read_record(write_record(tmp_path, first))
+    read_record(write_record(tmp_path, second))
+    np.testing.assert_array_equal(one.signal_uv, first)
 
 
 @settings(deadline=None)  # a busy machine is no fault

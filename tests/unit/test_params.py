@@ -29,6 +29,11 @@ FAULTS = [
     ("sources.ptbxl.verson", "1.0.3", ["sources.ptbxl.verson: this key is not known"]),
     ("preprocessing.code_100hz.rate_hz", 0, ["preprocessing.code_100hz.rate_hz", "found 0", "greater than 0"]),
     ("preprocessing.code_100hz.leads", "nine", ["found 'nine'", "'eight' or 'twelve'"]),
+    ("preprocessing.code_100hz.powerline_hz", 60, ["preprocessing.code_100hz.powerline_hz: found 60;", "say mains"]),
+    ("preprocessing.code_100hz.resampling", "zoom", ["code_100hz.resampling: found 'zoom'; accepted only with mode"]),
+    ("preprocessing.code_100hz.keep_seconds", 5, ["code_100hz.keep_seconds: found 5; accepted only with mode"]),
+    ("preprocessing.code_100hz.mode", "fast", ["found 'fast'", "'signal_correct' or 'benchmark_compatible'"]),
+    ("preprocessing.code_100hz.placement", "last", ["found 'last'", "'centre', 'first' or 'sections'"]),
     ("tasks.ptbxl_all.source", "ptbxll", ["tasks.ptbxl_all.source: 'ptbxll'", "Did you mean 'ptbxl'?"]),
     ("tasks.ptbxl_all.label_set", "ptbxl_al", ["'ptbxl_al' is not one of", "Did you mean 'ptbxl_all'?"]),
     ("tasks.cpsc2018.splits.shares.test", 0.3, ["tasks.cpsc2018.splits.shares", "sum to 1.2, expected 1"]),
@@ -66,6 +71,22 @@ FAULTS = [
     ("tracking.uri", "postgresql://me:secret@host/db", ["tracking.uri", "pattern"]),
     ("evaluation.level", 1.5, ["evaluation.level: found 1.5"]),
 ]
+
+
+def test_steps_of_published_benchmarks_are_accepted_where_they_are_named(values: dict[str, Any]) -> None:
+    changed = deepcopy(values)
+    steps = {"mode": "benchmark_compatible", "powerline_hz": 60, "resampling": "zoom", "keep_seconds": 5}
+    changed["preprocessing"]["code_100hz"] |= steps
+    assert check_params(changed).preprocessing["code_100hz"].model_dump().items() >= steps.items()
+
+
+def test_the_study_of_the_paper_names_every_step_that_a_benchmark_got_wrong() -> None:
+    pipelines = load_params([ROOT / "params.yaml", ROOT / "config/paper.yaml"]).preprocessing
+    right, published = pipelines["code_400hz"], pipelines["code_400hz_as_published"]
+    assert right.mode == "signal_correct" and right.powerline_hz == "mains"
+    assert published == right.model_copy(update={"mode": "benchmark_compatible", "powerline_hz": 60})
+    assert pipelines["cpsc_benchmark_100hz"].resampling == "zoom"
+    assert pipelines["merl_cpsc_500hz"].keep_seconds == 5
 
 
 @pytest.mark.parametrize(("path", "value", "words"), FAULTS, ids=[fault[0] for fault in FAULTS])

@@ -51,18 +51,18 @@ MIXED = [(1250, 500), (1300, 500), (1250, 500), (2500, 1000), (1250, 500), (800,
 
 
 @pytest.mark.parametrize("block_records", [1, 5, 256])
-@pytest.mark.parametrize("stack_values", [1, 25_000, 600_000])
+@pytest.mark.parametrize("stack_records", [1, 3, 16])
 def test_mixed_rates_and_lengths_come_out_in_the_stores_order_whatever_the_block(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_records: int, stack_values: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_records: int, stack_records: int
 ) -> None:
     monkeypatch.setattr(module, "BLOCK_RECORDS", block_records)
-    monkeypatch.setattr(module, "STACK_VALUES", stack_values)
+    monkeypatch.setattr(module, "STACK_RECORDS", stack_records)
     records = [record(f"r{n}", samples, rate_hz, seed=n) for n, (samples, rate_hz) in enumerate(MIXED)]
     store = build(tmp_path, records)
     settings = Preprocessing.model_validate(FIELDS)
     assert store.index["record_id"].tolist() == [item.record_id for item in records]
     for row, item in enumerate(records):
-        alone = preprocess(item.signal_uv[np.newaxis], item.rate_hz, settings, mains_hz=60)[0]
+        alone = preprocess(item.signal_uv[np.newaxis], item.rate_hz, settings, mains_hz=60).counts[0]
         np.testing.assert_array_equal(store.signals[row], alone)
 
 
@@ -123,7 +123,28 @@ def test_shards_hold_the_same_tensors_as_the_whole(tmp_path: Path) -> None:
 def test_the_notch_at_mains_is_that_of_the_sources_card(tmp_path: Path) -> None:
     records = [record("a", 1250)]
     found = {hz: build(tmp_path / f"at{hz}", records, mains_hz=hz, powerline_hz="mains") for hz in (50, 60)}
-    fixed = build(tmp_path / "fixed", records, mains_hz=60, powerline_hz=50)
+    fixed = build(tmp_path / "fixed", records, mains_hz=60, powerline_hz=50, mode="benchmark_compatible")
     np.testing.assert_array_equal(every(found[50]), every(fixed))
     assert not np.array_equal(every(found[50]), every(found[60]))
     assert found[50].manifest.facts["notch_hz_by_stored_rate"] == {"500": 50}
+
+
+def test_long_records_give_a_tensor_for_each_section_in_every_shard(tmp_path: Path) -> None:
+    lengths = [
+        (1250, 500),
+        (4000, 500),
+        (1000, 500),
+        (3125, 500),
+        (5000, 1000),
+    ]  # 1000, 3200, 800, 2500, 2000 at 400 Hz
+    records = [record(f"r{n}", samples, rate_hz, seed=n) for n, (samples, rate_hz) in enumerate(lengths)]
+    store = build(tmp_path, records, shards=2, placement="sections")
+    assert store.index["record_id"].tolist() == ["r0", "r2", "r4", "r4", *["r1"] * 4, *["r3"] * 3]
+    assert store.index["section"].tolist() == [0, 0, 0, 1, 0, 1, 2, 3, 0, 1, 2]
+    facts = store.manifest.facts
+    assert (facts["records"], facts["rows"], facts["cropped_records"], facts["padded_records"]) == (5, 11, 0, 1)
+    settings = Preprocessing.model_validate(FIELDS | {"placement": "sections"})
+    for item in records:
+        alone = preprocess(item.signal_uv[np.newaxis], item.rate_hz, settings, mains_hz=60).counts
+        rows = np.flatnonzero(store.index["record_id"] == item.record_id)
+        np.testing.assert_array_equal(store.signals[rows], alone)

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from codeii.tensors.filter import SHORTEST, baseline_sos, remove_baseline, remove_powerline
 from codeii.tensors.normalise import by_record
-from codeii.tensors.resample import resample, resampled_length
-from codeii.tensors.window import place
+from codeii.tensors.resample import resample, resampled_length, zoom
+from codeii.tensors.window import place, sections_of, starts_of
 
 RATES_HZ = st.sampled_from([100, 240, 250, 257, 300, 360, 400, 500, 600, 1000])
 few = settings(max_examples=40, deadline=None)
@@ -156,6 +156,52 @@ def test_no_samples_are_refused() -> None:
         resample(np.empty((12, 0)), 500, 400)
 
 
+# --- the resampling of a published benchmark
+
+
+def test_zoom_keeps_as_a_slower_wave_what_polyphase_removes() -> None:
+    """60 Hz in 100 Hz of samples: gone, or back at 40 Hz with all of its size (root mean square 0.707)."""
+    tone = sine(60, 500)
+    right, folded = resample(tone, 500, 100), zoom(tone, 500, 100)
+    assert len(right) == len(folded) == 1000
+    assert folded.std() == pytest.approx(np.sqrt(0.5), abs=0.01)
+    assert right[100:-100].std() < 0.002
+    strongest_hz = int(np.abs(np.fft.rfft(folded)).argmax()) / 10
+    assert strongest_hz == pytest.approx(40, abs=0.2)
+
+
+def test_zoom_is_that_of_scipy_lead_by_lead() -> None:
+    from scipy.ndimage import zoom as spline
+
+    signal = noise(2, 3, 777)
+    expected = np.stack([[spline(lead, 0.2) for lead in record] for record in signal])
+    np.testing.assert_array_equal(zoom(signal, 500, 100), expected)
+
+
+@few
+@given(samples=st.integers(1, 3000), rate_hz=RATES_HZ, target_hz=RATES_HZ)
+def test_the_zoomed_length_is_exact(samples: int, rate_hz: int, target_hz: int) -> None:
+    length = resampled_length(samples, rate_hz, target_hz, "zoom")
+    if length == 0:
+        with pytest.raises(ValueError, match=f"{samples} samples of {rate_hz} Hz leave none at {target_hz} Hz"):
+            zoom(noise(1, samples), rate_hz, target_hz)
+    else:
+        assert zoom(noise(1, samples), rate_hz, target_hz).shape[-1] == length
+
+
+@pytest.mark.parametrize(
+    ("signal", "rates_hz", "words"),
+    [
+        (np.empty((1, 0)), (500, 100), "no samples"),
+        (np.zeros((1, 9)), (500, 0), "both must be positive"),
+        (np.full((1, 9), np.nan), (500, 100), "9 samples are not finite"),
+    ],
+)
+def test_zoom_refuses_what_resampling_refuses(signal: np.ndarray, rates_hz: tuple[int, int], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        zoom(signal, *rates_hz)
+
+
 # --- placement
 
 
@@ -184,8 +230,37 @@ def test_seven_and_ten_seconds_are_padded_as_the_authors_pad_them() -> None:
 
 @pytest.mark.parametrize(("samples", "placement"), [(0, "centre"), (100, "middle")])
 def test_an_unknown_placement_or_length_is_refused(samples: int, placement: str) -> None:
-    with pytest.raises(ValueError, match=f"placement '{placement}' to {samples} samples; placements are centre, first"):
+    with pytest.raises(
+        ValueError, match=f"placement '{placement}' to {samples} samples; placements are centre, first, sections"
+    ):
         place(noise(2, 10), samples, placement)
+
+
+@few
+@given(length=st.integers(1, 300), samples=st.integers(1, 60))
+def test_sections_hold_every_sample_and_only_a_short_record_is_padded(length: int, samples: int) -> None:
+    starts = sections_of(length, samples)
+    signal = np.arange(1, length + 1)[np.newaxis]
+    rows = place(signal, samples, "sections")
+    assert rows.shape == (len(starts), samples)
+    assert set(rows[rows > 0].tolist()) == set(range(1, length + 1))
+    if length >= samples:
+        assert rows.all() and len(starts) == -(-length // samples)
+        assert starts == tuple(min(number * samples, length - samples) for number in range(len(starts)))
+    else:
+        assert starts == starts_of(length, samples, "centre") and len(starts) == 1
+
+
+def test_a_record_of_thirty_seconds_is_three_sections_of_ten_and_of_thirty_two_four() -> None:
+    assert sections_of(12_000, 4000) == (0, 4000, 8000)
+    assert sections_of(12_800, 4000) == (0, 4000, 8000, 8800)
+    assert sections_of(4000, 4096) == (-48,)
+
+
+def test_sections_of_one_record_follow_one_another() -> None:
+    stack = np.arange(2 * 3 * 10).reshape(2, 3, 10)
+    rows = place(stack, 4, "sections")
+    np.testing.assert_array_equal(rows, np.stack([stack[n, :, k : k + 4] for n in (0, 1) for k in (0, 4, 6)]))
 
 
 # --- scale

@@ -58,9 +58,9 @@ def remove_baseline(signal: np.ndarray, rate_hz: int) -> np.ndarray:
     """
     from scipy.signal import sosfiltfilt
 
-    if rate_hz <= 2 * CUTOFF_HZ:
-        raise ValueError(f"rate_hz {rate_hz} is too low for a high-pass of {CUTOFF_HZ} Hz")
-    filtered: np.ndarray = sosfiltfilt(baseline_sos(rate_hz), _long_enough(signal), padtype="constant")
+    check_baseline(rate_hz)
+    check_length(signal.shape[-1])
+    filtered: np.ndarray = sosfiltfilt(baseline_sos(rate_hz), finite(signal), padtype="constant")
     return filtered
 
 
@@ -73,11 +73,18 @@ def remove_powerline(signal: np.ndarray, rate_hz: int, mains_hz: int) -> np.ndar
     from scipy.signal import filtfilt
 
     numerator, denominator = notch(rate_hz, mains_hz)
-    filtered: np.ndarray = filtfilt(numerator, denominator, _long_enough(signal))
+    check_length(signal.shape[-1])
+    filtered: np.ndarray = filtfilt(numerator, denominator, finite(signal))
     return filtered
 
 
-def _long_enough(signal: np.ndarray) -> np.ndarray:
-    if signal.shape[-1] < SHORTEST:
-        raise ValueError(f"{signal.shape[-1]} samples are too few to filter; at least {SHORTEST} are needed")
-    return finite(signal)
+def check_baseline(rate_hz: int) -> None:
+    """Raise ValueError where records of `rate_hz` hold no high-pass of 0.8 Hz."""
+    if rate_hz <= 2 * CUTOFF_HZ:
+        raise ValueError(f"rate_hz {rate_hz} is too low for a high-pass of {CUTOFF_HZ} Hz")
+
+
+def check_length(samples: int) -> None:
+    """Raise ValueError where a record is too short for either filter."""
+    if samples < SHORTEST:
+        raise ValueError(f"{samples} samples are too few to filter; at least {SHORTEST} are needed")

@@ -2,21 +2,35 @@
 
 Works on stacks of records of equal rate and length. The filters are linear and act on each lead alone, so only the
 eight independent leads go through them; the other four are made from I and II at the end, as the group does.
+`prepare` is the reference, one step after another in SciPy; `preprocess` gives its values, rounded, by `fused.c` where
+that can be compiled.
 """
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from codeii.schema.leads import EIGHT, LEAD_SETS, LEADS, derive
 from codeii.schema.params import Preprocessing
 from codeii.schema.units import to_counts_uv
-from codeii.tensors.filter import check_notch, remove_baseline, remove_powerline
+from codeii.tensors.filter import check_baseline, check_length, check_notch, remove_baseline, remove_powerline
+from codeii.tensors.fused import Kernel, kernel
 from codeii.tensors.normalise import by_record
-from codeii.tensors.resample import resample
-from codeii.tensors.window import place
+from codeii.tensors.resample import check_change, resample, resampled_length, zoom
+from codeii.tensors.window import place, starts_of
 
 SCALE = 1e-3  # one count of a tensor is a thousandth of its unit
 UNITS = {"none": "mV", "record": "sd"}  # by normalisation
 INDEPENDENT = [LEADS.index(name) for name in EIGHT]
+
+
+class Tensors(NamedTuple):
+    """What `preprocess` makes of a stack of records; one row is one tensor."""
+
+    counts: np.ndarray  # (row, 8 or 12, samples) int16
+    clipped: np.ndarray  # (row,) int64, samples that were cut off at +-32,767
+    record: np.ndarray  # (row,) int64, place in the stack of the record that a row was cut from; ascending
 
 
 def powerline_hz(settings: Preprocessing, mains_hz: int, rate_hz: int) -> int | None:
@@ -26,6 +40,31 @@ def powerline_hz(settings: Preprocessing, mains_hz: int, rate_hz: int) -> int | 
     frequency = mains_hz if settings.powerline_hz == "mains" else settings.powerline_hz
     check_notch(rate_hz, frequency)
     return frequency
+
+
+def check_stored_rate(settings: Preprocessing, rate_hz: int) -> None:
+    """Raise ValueError where the settings ask for records stored at another rate than `rate_hz`."""
+    if settings.stored_rate_hz not in (None, rate_hz):
+        raise ValueError(
+            f"this preprocessing is for records stored at {settings.stored_rate_hz} Hz, found {rate_hz} Hz; take the "
+            f"source's copy of that rate (for ptbxl: sources.ptbxl.layout.rate_hz), or another preprocessing"
+        )
+
+
+def kept_samples(samples: int, rate_hz: int, settings: Preprocessing) -> int:
+    """How many of a record's samples are used: all, or those of the first `keep_seconds`."""
+    return samples if settings.keep_seconds is None else min(samples, round(settings.keep_seconds * rate_hz))
+
+
+def made_length(samples: int, rate_hz: int, settings: Preprocessing) -> int:
+    """Samples of a stored record after resampling, before it is cut or padded."""
+    kept = kept_samples(samples, rate_hz, settings)
+    return resampled_length(kept, rate_hz, settings.rate_hz, settings.resampling)
+
+
+def row_starts(samples: int, rate_hz: int, settings: Preprocessing) -> tuple[int, ...]:
+    """First sample, after resampling, of each tensor made of a stored record; below 0: so much padding before it."""
+    return starts_of(made_length(samples, rate_hz, settings), settings.samples, settings.placement)
 
 
 def choose_leads(signal: np.ndarray, leads: str) -> np.ndarray:
@@ -51,37 +90,111 @@ def prepare(signals_uv: np.ndarray, rate_hz: int, settings: Preprocessing, mains
 
     Returns
     -------
-    (record, 8 or 12, samples) float64 in thousandths of the unit: uV, or 1/1000 standard deviation.
+    (row, 8 or 12, samples) float64 in thousandths of the unit: uV, or 1/1000 standard deviation. One row a record;
+    with `placement: sections` as many as `row_starts` names, those of one record one after the other.
 
     Raises
     ------
     ValueError
-        The mains frequency is above half the rate, a record is too short to filter, constant where it is to be
-        scaled, or holds NaN.
+        The mains frequency is above half the rate, a record is stored at another rate than asked for, too short to
+        filter, constant where it is to be scaled, or holds NaN.
 
     Notes
     -----
     A record is scaled before it is cut or padded, so that padding does not count as signal.
-    Source: antonior92/ecg-preprocessing a940978, `preprocess_ecg`; scaling is ours.
+    Source: antonior92/ecg-preprocessing a940978, `preprocess_ecg`; scaling and sections are ours.
     """
-    if signals_uv.ndim != 3 or signals_uv.shape[1] != len(LEADS):
-        raise ValueError(f"signals of shape {signals_uv.shape}, expected (record, {len(LEADS)}, sample)")
-    notch_hz = powerline_hz(settings, mains_hz, rate_hz)
-    signal = signals_uv[:, INDEPENDENT].astype(np.float64)
+    notch_hz = _check(signals_uv, rate_hz, settings, mains_hz)
+    kept = kept_samples(signals_uv.shape[-1], rate_hz, settings)
+    signal = signals_uv[:, INDEPENDENT, :kept].astype(np.float64)
     if settings.baseline == "elliptic":
         signal = remove_baseline(signal, rate_hz)
     if notch_hz is not None:
         signal = remove_powerline(signal, rate_hz, notch_hz)
-    signal = choose_leads(resample(signal, rate_hz, settings.rate_hz), settings.leads)
+    change = zoom if settings.resampling == "zoom" else resample
+    return _finish(change(signal, rate_hz, settings.rate_hz), settings)
+
+
+def _check(signals_uv: np.ndarray, rate_hz: int, settings: Preprocessing, mains_hz: int) -> int | None:
+    if signals_uv.ndim != 3 or signals_uv.shape[1] != len(LEADS):
+        raise ValueError(f"signals of shape {signals_uv.shape}, expected (record, {len(LEADS)}, sample)")
+    check_stored_rate(settings, rate_hz)
+    notch_hz = powerline_hz(settings, mains_hz, rate_hz)
+    if settings.baseline == "elliptic":
+        check_baseline(rate_hz)
+    if settings.baseline == "elliptic" or notch_hz is not None:
+        check_length(kept_samples(signals_uv.shape[-1], rate_hz, settings))
+    check_change(signals_uv.shape[-1], rate_hz, settings.rate_hz)
+    return notch_hz
+
+
+def _finish(signal: np.ndarray, settings: Preprocessing) -> np.ndarray:
+    """From (record, 8, sample) at the new rate to rows: leads, scale, length."""
+    signal = choose_leads(signal, settings.leads)
     if settings.normalisation == "record":
         signal = by_record(signal) / SCALE
     return place(signal, settings.samples, settings.placement)
 
 
-def preprocess(signals_uv: np.ndarray, rate_hz: int, settings: Preprocessing, mains_hz: int) -> np.ndarray:
+def preprocess(
+    signals_uv: np.ndarray | Sequence[np.ndarray],
+    rate_hz: int,
+    settings: Preprocessing,
+    mains_hz: int,
+    out: np.ndarray | None = None,
+) -> Tensors:
     """Preprocess a stack of records to int16 counts; `counts * SCALE` is in `UNITS[settings.normalisation]`.
 
-    Arguments and errors as in `prepare`. Rounds once, at the end; beyond +-32,767 counts a sample is clipped
-    (`prepare` and `to_counts_uv` say how many).
+    Arguments and errors as in `prepare`; the stack may also be a list of (12, sample) arrays of one shape, which saves
+    a copy. `out` is filled and returned as `counts` where it is given: (row, lead, samples) int16, written whole.
+    Rounds once, at the end, halves to the even neighbour; beyond +-32,767 counts a sample is clipped and counted.
+    int16 records go through the compiled kernel where there is one. It holds no lock of Python: call from threads.
     """
-    return to_counts_uv(prepare(signals_uv, rate_hz, settings, mains_hz))[0]
+    stack = signals_uv if isinstance(signals_uv, np.ndarray) else _alike(signals_uv)
+    first = stack if isinstance(stack, np.ndarray) else stack[0][np.newaxis]
+    notch_hz = _check(first, rate_hz, settings, mains_hz)
+    starts = row_starts(first.shape[-1], rate_hz, settings)
+    record = np.repeat(np.arange(len(stack)), len(starts))
+    counts = _room(out, (len(record), len(LEAD_SETS[settings.leads]), settings.samples))
+    compiled = kernel(rate_hz, settings, notch_hz) if first.dtype == np.int16 else None
+    if compiled is not None and settings.normalisation == "none":
+        kept = kept_samples(first.shape[-1], rate_hz, settings)
+        return Tensors(counts, compiled.counts(stack, kept, starts, counts), record)
+    values = _prepare_by(compiled, stack, rate_hz, settings, mains_hz)
+    clipped = [_round_into(row, value) for row, value in zip(counts, values, strict=True)]
+    return Tensors(counts, np.array(clipped, np.int64), record)
+
+
+def _alike(signals_uv: Sequence[np.ndarray]) -> list[np.ndarray] | np.ndarray:
+    shapes = {signal.shape for signal in signals_uv}
+    if len(shapes) > 1:
+        raise ValueError(f"signals of shapes {', '.join(map(str, sorted(shapes)))}; a stack has one")
+    stacked = not shapes or {signal.dtype for signal in signals_uv} != {np.dtype(np.int16)}
+    return np.stack(signals_uv) if stacked else list(signals_uv)
+
+
+def _room(out: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
+    if out is None:
+        return np.empty(shape, np.int16)
+    if out.shape != shape or out.dtype != np.int16 or not out.flags.c_contiguous:
+        raise ValueError(f"out of shape {out.shape} and {out.dtype}; expected a contiguous {shape} of int16")
+    return out
+
+
+def _prepare_by(
+    compiled: Kernel | None,
+    stack: np.ndarray | list[np.ndarray],
+    rate_hz: int,
+    settings: Preprocessing,
+    mains_hz: int,
+) -> np.ndarray:
+    """`prepare`, filters and resampling by the kernel where there is one: the same values."""
+    if compiled is None:
+        return prepare(np.asarray(stack), rate_hz, settings, mains_hz)
+    kept = kept_samples(stack[0].shape[-1], rate_hz, settings)
+    return _finish(compiled.doubles(stack, kept), settings)
+
+
+def _round_into(row: np.ndarray, value: np.ndarray) -> int:
+    row[:], clipped = to_counts_uv(value)
+    return clipped

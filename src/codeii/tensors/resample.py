@@ -20,8 +20,16 @@ def anti_aliasing(up: int, down: int) -> np.ndarray:
     return taps
 
 
-def resampled_length(samples: int, rate_hz: int, target_hz: int) -> int:
-    """Length after `resample`: ceil(samples * target_hz / rate_hz), in whole numbers."""
+def ratio(rate_hz: int, target_hz: int) -> tuple[int, int]:
+    """The two rates without their common factor: by how much up, then by how much down."""
+    common = gcd(rate_hz, target_hz)
+    return target_hz // common, rate_hz // common
+
+
+def resampled_length(samples: int, rate_hz: int, target_hz: int, resampling: str = "polyphase") -> int:
+    """Length after `resample`: ceil(samples * target_hz / rate_hz), in whole numbers; after `zoom` the nearest."""
+    if resampling == "zoom":
+        return round(samples * (target_hz / rate_hz))
     return -(-samples * target_hz // rate_hz)
 
 
@@ -33,13 +41,37 @@ def resample(signal: np.ndarray, rate_hz: int, target_hz: int) -> np.ndarray:
     """
     from scipy.signal import resample_poly
 
-    if rate_hz <= 0 or target_hz <= 0:
-        raise ValueError(f"rates of {rate_hz} and {target_hz} Hz; both must be positive")
-    if signal.shape[-1] == 0:
-        raise ValueError("a signal of no samples cannot be resampled")
-    common = gcd(rate_hz, target_hz)
-    up, down = target_hz // common, rate_hz // common
+    check_change(signal.shape[-1], rate_hz, target_hz)
+    up, down = ratio(rate_hz, target_hz)
     if up == down:
         return finite(signal)
     resampled: np.ndarray = resample_poly(finite(signal), up, down, axis=-1, window=anti_aliasing(up, down))
     return resampled
+
+
+def zoom(signal: np.ndarray, rate_hz: int, target_hz: int) -> np.ndarray:
+    """Resample along time as the PTB-XL benchmark converted CPSC 2018: a cubic spline, and no low-pass before it.
+
+    signal : (..., sample) array, any unit  ->  (..., round(sample * target_hz / rate_hz)) float64, same unit.
+
+    What lies above half the new rate comes back as a slower wave of the same size, and as the first and the last
+    sample stay first and last, time is stretched by up to one sample. Kept so that published numbers can be met.
+    Raises ValueError as `resample` does, and where no sample is left.
+    Source: helme/ecg_ptbxl_benchmarking cdbf4e6, `convert_ICBEB.py`: scipy.ndimage.zoom(lead, .2).
+    """
+    from scipy.ndimage import zoom as spline
+
+    check_change(signal.shape[-1], rate_hz, target_hz)
+    if resampled_length(signal.shape[-1], rate_hz, target_hz, "zoom") == 0:
+        raise ValueError(f"{signal.shape[-1]} samples of {rate_hz} Hz leave none at {target_hz} Hz")
+    leads = finite(signal).reshape(-1, signal.shape[-1])  # one by one: several axes at once would change last digits
+    resampled = np.stack([spline(lead, target_hz / rate_hz) for lead in leads])
+    return resampled.reshape(*signal.shape[:-1], -1)
+
+
+def check_change(samples: int, rate_hz: int, target_hz: int) -> None:
+    """Raise ValueError on a rate <= 0 or on no samples."""
+    if rate_hz <= 0 or target_hz <= 0:
+        raise ValueError(f"rates of {rate_hz} and {target_hz} Hz; both must be positive")
+    if samples == 0:
+        raise ValueError("a signal of no samples cannot be resampled")

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
-DATA_SUFFIXES = (".csv", ".j2", ".css")
+DATA_SUFFIXES = (".csv", ".j2", ".css", ".c", ".h")
 
 # Validation of params.yaml acts through the settings, which every job holds whole; progress bars only print.
 WITHOUT_EFFECT = ("codeii.schema.params", "codeii.schema.progress")
