@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from codeii.reporting.study import Inputs
 
-NEEDS = ("records", "targets", "runs", "predictions", "scores", "submissions")
-REPORT_NEEDS = ("tables", "figures", "records", "runs", "scores")
+NEEDS = ("records", "audits", "targets", "runs", "predictions", "scores", "submissions")
+REPORT_NEEDS = ("tables", "figures", "records", "audits", "runs", "scores")
 Arguments = argparse.Namespace
 
 
@@ -31,6 +31,13 @@ def records(args: Arguments) -> None:
     from codeii.records.build import build_records
 
     build_records(args.raw, args.source, args.settings, args.code, args.out)
+
+
+def audit(args: Arguments) -> None:
+    """Judge the records of a source against its card, its publishers' numbers and its known faults."""
+    from codeii.audit.run import audit
+
+    audit(args.records, args.raw, args.settings, args.code, args.out)
 
 
 def tensors(args: Arguments) -> None:

@@ -1,8 +1,9 @@
 """Door of the records: one flat int16 signal file of 1 uV counts, one row of metadata per record, named exclusions."""
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pandas as pd
 
 from codeii.artifacts.atomic import whole_file
 from codeii.artifacts.manifest import Manifest, read_manifest, write_manifest
-from codeii.schema.record import SEXES, Exclusion, Record
+from codeii.schema.record import MEASURES, SEXES, Exclusion, Record
 
 SIGNALS, RECORDS, EXCLUDED = "signals.npy", "records.parquet", "excluded.csv"
 COLUMNS = (
@@ -27,6 +28,7 @@ COLUMNS = (
     "age_years",
     "sex",
     "flags",
+    *MEASURES,
 )
 _HEADER_BYTES = 128  # of a one-dimensional .npy: numpy leaves room for the length to grow
 
@@ -120,6 +122,7 @@ def _row(record: Record, start: int, stop: int) -> dict[str, Any]:
         raise ValueError(f"record {record.record_id}: signal is {found}, expected int16 (12, sample)")
     statements = json.dumps(dict(record.statements), ensure_ascii=False)
     values = {name: getattr(record, name) for name in COLUMNS if hasattr(record, name)}
+    values |= asdict(record.measures) if record.measures else dict.fromkeys(MEASURES, math.nan)
     return {**values, "start": start, "stop": stop, "statements": statements, "flags": " ".join(record.flags)}
 
 

@@ -18,6 +18,7 @@ STAGES = {
     "synthesise": "raw data",
     "fetch": "raw data",
     "records": "records",
+    "audit": "audit",
     "tensors": "tensors",
     "targets": "targets",
     "train": "training",

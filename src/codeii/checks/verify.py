@@ -19,9 +19,9 @@ from codeii.workflow.jobs import Job, all_jobs
 # What each stage of dvc.yaml ends with.
 STAGES = {
     "raw": ("raw",),
-    "tensors": ("raw", "records", "tensors", "targets"),
-    "runs": ("raw", "records", "tensors", "targets", "checkpoint", "prediction_set", "submission"),
-    "scores": ("raw", "records", "tensors", "targets", "checkpoint", "prediction_set", "submission", "scores"),
+    "tensors": ("raw", "records", "audit", "tensors", "targets"),
+    "runs": ("raw", "records", "audit", "tensors", "targets", "checkpoint", "prediction_set", "submission"),
+    "scores": ("raw", "records", "audit", "tensors", "targets", "checkpoint", "prediction_set", "submission", "scores"),
 }
 ALL = (*STAGES["scores"], "table", "figure", "report")
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from codeii.artifacts.raw_archive import read_raw_archive
 from codeii.artifacts.record_store import write_record_store
-from codeii.records.quality import examine, peaks_uv, refuse_faulty, refuse_wrong_unit
+from codeii.records.quality import examine, refuse_faulty, refuse_wrong_unit
 from codeii.schema.progress import progress
 from codeii.schema.record import Card, Exclusion, Record
 
@@ -54,7 +54,8 @@ def _judged(
             exclusions.append(item)
         else:
             seconds = item.signal_uv.shape[1] / item.rate_hz
-            largest_mv = float(peaks_uv(item.signal_uv).max() / 1e3)
+            assert item.measures is not None  # `examine` measured it
+            largest_mv = item.measures.peak_to_peak_uv / 1e3
             kept.append((item.rate_hz, seconds, largest_mv, item.age_years, item.sex, item.flags))
         yield item
     refuse_faulty(source, len(kept), exclusions, max_faulty_share)

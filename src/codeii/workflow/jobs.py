@@ -11,7 +11,7 @@ from codeii.workflow.fingerprint import code_fingerprint
 from codeii.workflow.plugins import docstring_hash, model_settings, needs_of
 from codeii.workflow.runs import RunKey, chosen_experiments, initial_run, runs_of
 
-KIND_OF_NEED = ("records", "targets", "runs", "predictions", "scores", "submissions")
+KIND_OF_NEED = ("records", "audits", "targets", "runs", "predictions", "scores", "submissions")
 PREDICTION_BATCH = 256  # changes nothing but memory
 
 
@@ -41,6 +41,7 @@ def all_jobs(params: Params) -> list[Job]:
     pairs = list(dict.fromkeys(_tensors_of(params, experiments)))
     jobs = [_raw(params, source) for source in sources]
     jobs += [_records(params, source) for source in sources]
+    jobs += [_audit(params, source) for source in sources]
     jobs += [_tensors(params, source, preprocessing) for source, preprocessing in pairs]
     jobs += [_targets(params, task) for task in tasks]
     for name, experiment in experiments.items():
@@ -90,6 +91,16 @@ def _records(params: Params, source: str) -> Job:
     code = code_fingerprint("codeii.records.build", f"codeii.sources.{source}")
     raw = {"raw": [f"{raw_folder(params, source)}/manifest.json"]}
     return Job("records", "records", {"source": source}, f"results/records/{source}", raw, settings, code)
+
+
+def _audit(params: Params, source: str) -> Job:
+    names = sorted({task.label_set for task in params.tasks.values() if task.source == source})
+    hashes = {name: hashlib.sha256(label_set_file(name).read_bytes()).hexdigest() for name in names}
+    records, raw = f"results/records/{source}/manifest.json", f"{raw_folder(params, source)}/manifest.json"
+    settings = {"source": source, "label_sets": hashes}
+    code = code_fingerprint("codeii.audit.run")
+    inputs = {"records": [records], "raw": [raw]}
+    return Job("audit", "audit", {"source": source}, f"results/audit/{source}", inputs, settings, code)
 
 
 def _tensors(params: Params, source: str, name: str) -> Job:
@@ -190,7 +201,7 @@ def _track(params: Params, name: str) -> Job:
 
 
 def _published(params: Params, jobs: list[Job]) -> list[Job]:
-    by_need = {"records": "records", "targets": "targets", "train": "runs", "predict": "predictions"}
+    by_need = {"records": "records", "audit": "audits", "targets": "targets", "train": "runs", "predict": "predictions"}
     by_need |= {"evaluate": "scores", "submit": "submissions"}
     made: dict[str, list[str]] = {need: [] for need in KIND_OF_NEED}
     for job in jobs:
@@ -213,7 +224,7 @@ def _published(params: Params, jobs: list[Job]) -> list[Job]:
 
 def _report(params: Params, parts: list[Job], made: dict[str, list[str]]) -> Job:
     inputs = {f"{rule}s": [job.manifest for job in parts if job.rule == rule] for rule in ("table", "figure")}
-    inputs |= {"records": made["records"], "runs": made["runs"], "scores": made["scores"]}
+    inputs |= {kind: made[kind] for kind in ("records", "audits", "runs", "scores")}
     settings = params.model_dump(exclude={"tracking"})
     code = code_fingerprint("codeii.reporting.report")
     return Job("report", "report", {}, "results/published", inputs, settings, code)
