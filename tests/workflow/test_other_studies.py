@@ -20,9 +20,9 @@ def test_a_dry_run_at_full_size_has_the_known_number_of_jobs(tmp_path: Path) -> 
     )
     counts = dict(re.findall(r"^(\w+) +(\d+)$", output.split("Job stats:")[1], re.M))
     assert counts["train"] == "280"
-    assert counts["fetch"] == counts["records"] == counts["tensors"] == "5"
+    assert counts["fetch"] == counts["records"] == counts["audit"] == counts["tensors"] == "5"
     assert "synthesise" not in counts
-    assert counts["total"] == "355"
+    assert counts["total"] == "360"
 
 
 def test_real_recordings_go_from_file_to_report(shared: Path, tmp_path: Path) -> None:
@@ -36,10 +36,8 @@ def test_real_recordings_go_from_file_to_report(shared: Path, tmp_path: Path) ->
     assert done.returncode == 0, done.stderr[-4000:]
     page = (tmp_path / "results/published/report.html").read_text()
     assert "SYNTHETIC" not in page
-    folder = tmp_path / "results/published/tables/data_quality"
-    quality = pd.read_csv(folder / "table.csv").set_index("source")
-    assert quality["read"].to_dict() == {"ptbxl": 149, "cpsc2018": 47, "code15": 6}
-    assert quality["absent"].to_dict() == {"ptbxl": 21_650, "cpsc2018": 6_830, "code15": 0}
-    flagged = pd.read_csv(folder / "flagged.csv", dtype=str).groupby("flags")["record_id"].agg(set).to_dict()
-    assert flagged["limb_lead_gap"] == {"438277", "358121"}
-    assert flagged["offset"] == {"975093", "1594286"}
+    folder = tmp_path / "results/published/tables/audit"
+    audit = pd.read_csv(folder / "table.csv").set_index("source")
+    assert audit["kept"].to_dict() == {"ptbxl": 149, "cpsc2018": 47, "code15": 6}
+    assert audit["absent"].to_dict() == {"ptbxl": 21_650, "cpsc2018": 6_830, "code15": 0}
+    assert not audit["fault"].any()

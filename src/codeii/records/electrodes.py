@@ -24,14 +24,15 @@ _ROW = {name: index for index, name in enumerate(LEADS)}
 
 
 def suspicions(slopes: np.ndarray, coarse_hz: float) -> list[str]:
-    """Flags `swap_suspected:LA-RA` (or another pair) and `inversion_suspected:V3`, at most one of limbs and of chest.
+    """One flag at most: `swap_suspected:LA-RA` (or another pair) or `inversion_suspected:V3`.
 
     slopes : (12, moment) differences of the signal over two moments, `coarse_hz` moments a second.
     """
     products = (slopes @ slopes.T).astype(np.float64)
     size = np.sqrt(products.diagonal())
     alike = products / (size[:, None] * size + 1e-9)
-    return [*_limbs(slopes, coarse_hz, alike, size), *_chest(alike[6:, 6:], size[6:])]
+    # limbs are judged by V6, which is in doubt itself where the chest is
+    return _chest(alike[6:, 6:], size[6:]) or _limbs(slopes, coarse_hz, alike, size)
 
 
 def _limbs(slopes: np.ndarray, coarse_hz: float, alike: np.ndarray, size: np.ndarray) -> list[str]:

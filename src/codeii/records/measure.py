@@ -148,6 +148,8 @@ def _slow_and_mains(signal: np.ndarray, rate_hz: int) -> tuple[np.ndarray, tuple
     count = signal.shape[1] // length
     found = signal[:, : count * length].reshape(leads * count, length) @ _waves(rate_hz, length)
     means, tones = found[:, :2].reshape(leads, -1), found[:, 2:]
+    if length == rate_hz:  # of less than two seconds there is one second only
+        means = means.mean(axis=1, keepdims=True)
     square = (tones * tones).reshape(leads, count, 6).sum(axis=1)
     power = square[:, :3] + square[:, 3:]
     line = ((power[:, :2] - power[:, 2:]).max(axis=0) / count).tolist()
