@@ -71,8 +71,8 @@ def test_a_good_record_passes_unchanged() -> None:
         (record(heart(0.9)), "wrong_length", "450", "at least 500"),
         (record(np.zeros((12, 5000), np.int16)), "flat", "every independent lead constant", "a signal that changes"),
         (record(np.full((12, 5000), 700, np.int16)), "flat", "every independent lead constant", "a signal that"),
-        (record((heart() // 100).astype(np.int16)), "wrong_amplitude", "0.027 mV", "0.05 to 60 mV"),
-        (record((heart().astype(np.int32) * 31).astype(np.int16)), "wrong_amplitude", "mV peak to peak", "0.05 to 60"),
+        (record((heart() // 100).astype(np.int16)), "wrong_amplitude", "0.027 mV", "0.1 to 60 mV"),
+        (record((heart().astype(np.int32) * 31).astype(np.int16)), "wrong_amplitude", "mV peak to peak", "0.1 to 60"),
     ],
 )
 def test_a_faulty_record_is_left_out_by_name_with_what_was_found(
@@ -200,9 +200,9 @@ def test_a_source_of_which_nothing_is_left_is_refused() -> None:
         refuse_faulty("fake", 0, [], 1.0)
 
 
-@pytest.mark.parametrize("median_mv", [0.05, 0.49, 6.1, 20.0])
+@pytest.mark.parametrize("median_mv", [0.05, 0.99, 6.1, 20.0])
 def test_a_source_in_a_wrong_unit_is_refused(median_mv: float) -> None:
-    with pytest.raises(ValueError, match=r"source fake: the median record spans .* expected 0\.5 to 6 mV; the unit"):
+    with pytest.raises(ValueError, match=r"source fake: the median record spans .* expected 1 to 6 mV; the unit"):
         refuse_wrong_unit("fake", [median_mv] * 3, CARD)
 
 

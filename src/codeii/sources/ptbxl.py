@@ -108,5 +108,5 @@ def _statements(text: str) -> tuple[dict[str, float | None], tuple[str, ...]]:
         twice = isinstance(node, ast.Dict) and len(node.keys) > len(found)
         said: dict[str, float | None] = {str(statement): float(likelihood) for statement, likelihood in found.items()}
         return said, ("statement_twice",) if twice else ()
-    except (ValueError, SyntaxError, TypeError, AttributeError, MemoryError, RecursionError) as error:
+    except (ValueError, SyntaxError, TypeError, AttributeError, OverflowError, MemoryError, RecursionError) as error:
         raise RecordFault("bad_metadata", "scp_codes", repr(text[:120]), expected) from error
