@@ -127,8 +127,10 @@ def read_audit(manifest_path: Path) -> Audit:
     checks = []
     for entry in value["checks"]:
         rows = findings[findings["check"] == entry["check"]]
-        if len(rows) != entry.pop("records"):
-            raise ValueError(f"{manifest_path}: {len(rows)} findings of check {entry['check']!r}, the audit says more")
+        said = entry.pop("records")
+        if len(rows) != said:
+            found = f"{len(rows)} findings of check {entry['check']!r}"
+            raise ValueError(f"{manifest_path}: {found}, the audit says {said}; run the study again")
         members = tuple(Finding(*row) for row in rows[list(FINDING_COLUMNS[1:])].itertuples(index=False, name=None))
         checks.append(Check(**entry, findings=members))
     shapes = {

@@ -22,16 +22,17 @@ SHAPE_HZ = 100  # of the slopes by which leads are compared
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One signal with what was computed of it, by lead where it says (lead,)."""
+    """One signal with what was computed of it: by lead where it says (lead,), else of the worst lead."""
 
     signal_uv: np.ndarray  # (lead, sample) int16
     rate_hz: int
     low: np.ndarray  # (lead,)
     high: np.ndarray  # (lead,)
-    mean_uv: np.ndarray  # (lead,)
-    step_uv: float  # largest difference of neighbouring samples, of any lead
-    wander_uv: np.ndarray  # (lead,) range of the means of whole seconds
-    mains_uv: tuple[float, float]  # amplitude at 50 and at 60 Hz, of the worst lead; NaN where the rate is too low
+    peaks_uv: np.ndarray  # (lead,) int64 peak-to-peak amplitude
+    mean_uv: float  # distance of the mean from zero
+    step_uv: float  # largest difference of neighbouring samples
+    wander_uv: float  # range of the means of whole seconds
+    mains_uv: tuple[float, float]  # amplitude at 50 and at 60 Hz; NaN where the rate is too low
     gap_uv: float  # largest distance of a recorded limb lead from the one derived from I and II
     residual: float  # largest standard deviation of those distances over the size of I and II
     still: int  # samples of the longest stretch in which some lead does not change
@@ -43,12 +44,6 @@ class Look:
         """Moments of `slopes` in a second."""
         return self.rate_hz / max(1, self.rate_hz // SHAPE_HZ)
 
-    @property
-    def peaks_uv(self) -> np.ndarray:
-        """(lead,) int64 peak-to-peak amplitude."""
-        peaks: np.ndarray = self.high.astype(np.int64) - self.low
-        return peaks
-
 
 def look_at(signal_uv: np.ndarray, rate_hz: int) -> Look:
     """Measure a (12, sample) int16 signal of at least one second, uV."""
@@ -59,12 +54,14 @@ def look_at(signal_uv: np.ndarray, rate_hz: int) -> Look:
     equal = np.zeros(signal.shape, bool)
     np.equal(steps, 0, out=equal[:, :-1])
     wander_uv, mains_uv = _slow_and_mains(signal, rate_hz)
+    low, high = signal_uv.min(axis=1), signal_uv.max(axis=1)
     return Look(
         signal_uv=signal_uv,
         rate_hz=rate_hz,
-        low=signal_uv.min(axis=1),
-        high=signal_uv.max(axis=1),
-        mean_uv=mean_uv,
+        low=low,
+        high=high,
+        peaks_uv=high.astype(np.int64) - low,
+        mean_uv=float(np.abs(mean_uv).max()),
         step_uv=float(max(steps.max(), -steps.min())),
         wander_uv=wander_uv,
         mains_uv=mains_uv,
@@ -82,11 +79,11 @@ def measures_of(look: Look, clipped_share: float) -> Measures:
         peak_to_peak_uv=float(look.peaks_uv.max()),
         limb_residual=round(look.residual, 6),
         limb_gap_uv=look.gap_uv,
-        mean_uv=round(float(np.abs(look.mean_uv).max()), 3),
+        mean_uv=round(look.mean_uv, 3),
         clipped_share=round(clipped_share, 6),
         still_s=round(look.still / look.rate_hz, 3),
         step_uv=look.step_uv,
-        wander_uv=round(float(look.wander_uv.max()), 3),
+        wander_uv=round(look.wander_uv, 3),
         mains_50_uv=round(look.mains_uv[0], 3),
         mains_60_uv=round(look.mains_uv[1], 3),
     )
@@ -120,7 +117,10 @@ def _limb_law() -> np.ndarray:
 
 
 def _closing(limbs: np.ndarray, mean_uv: np.ndarray) -> tuple[float, float]:
-    """Largest gap in uV, and the residual: 0 for leads that close, about 1 for wrong ones, 0 for a flat record."""
+    """Largest gap in uV, and the residual: 0 for leads that close, about 1 for wrong ones, 0 for a flat record.
+
+    As `schema.leads` defines them, in one product and without a copy in double precision.
+    """
     told = _limb_law() @ limbs
     variance = np.vecdot(told, told) / told.shape[1] - (_limb_law() @ mean_uv) ** 2
     size, most = float(variance[:2].sum()) / 2, float(variance[2:].max())
@@ -138,8 +138,8 @@ def _waves(rate_hz: int, samples: int) -> np.ndarray:
     return np.hstack([halves / halves.sum(axis=0), waves]).astype(np.float32)
 
 
-def _slow_and_mains(signal: np.ndarray, rate_hz: int) -> tuple[np.ndarray, tuple[float, float]]:
-    """Range of the means of seconds by lead, and the amplitude at 50 and 60 Hz in the worst lead, all in uV.
+def _slow_and_mains(signal: np.ndarray, rate_hz: int) -> tuple[float, tuple[float, float]]:
+    """Range of the means of seconds, and the amplitude at 50 and 60 Hz, each in its worst lead, uV.
 
     Stretches of two seconds are transformed one by one and their powers averaged: mains drift, a line over the whole
     record would be too narrow. The power at 55 Hz, where no mains are, is taken off.
@@ -157,7 +157,7 @@ def _slow_and_mains(signal: np.ndarray, rate_hz: int) -> tuple[np.ndarray, tuple
         max(0.0, most) ** 0.5 if hz + MARGIN_HZ <= rate_hz / 2 else math.nan
         for most, hz in zip(line, MAINS_HZ, strict=True)
     ]
-    return means.max(axis=1) - means.min(axis=1), (heard[0], heard[1])
+    return float((means.max(axis=1) - means.min(axis=1)).max()), (heard[0], heard[1])
 
 
 @cache

@@ -64,16 +64,16 @@ def notice(look: Look) -> tuple[list[str], float]:
     Inconsistent limb leads disagree throughout (leads swapped, wrong order); a gap is a place where they do not
     close, such as an artefact or a fault of the published file.
     """
-    flat = look.low == look.high
-    flags = [f"flat_lead:{name}" for name, is_flat in zip(LEADS, flat, strict=True) if is_flat]
+    flat = look.peaks_uv == 0
+    flags = [f"flat_lead:{name}" for name, is_flat in zip(LEADS, flat.tolist(), strict=True) if is_flat]
     stopped, clipped_share = _stopped(look, flat)
     flags += stopped
     for flag, found in (
-        ("clipped", look.high.max() >= LARGEST_UV or look.low.min() <= -LARGEST_UV),
+        ("clipped", _at_limit(look)),
         ("limb_leads_inconsistent", look.residual > RESIDUAL),
         ("limb_lead_gap", look.residual <= RESIDUAL and look.gap_uv > GAP_UV),
-        ("offset", np.abs(look.mean_uv).max() > OFFSET_UV),
-        ("wander", look.wander_uv.max() > WANDER_UV),
+        ("offset", look.mean_uv > OFFSET_UV),
+        ("wander", look.wander_uv > WANDER_UV),
         ("mains", max(look.mains_uv) > MAINS_UV),  # NaN is not larger
         ("step", look.rate_hz >= STEP_FROM_HZ and look.step_uv > STEP_UV),
         ("repeated_stretch", look.repeats >= REPEATED_S * look.rate_hz and repeated_s(look) >= REPEATED_S),
@@ -85,14 +85,18 @@ def notice(look: Look) -> tuple[list[str], float]:
     return flags + (suspicions(look.slopes, look.slopes_hz) if look.residual <= RESIDUAL else []), clipped_share
 
 
+def _at_limit(look: Look) -> bool:
+    return bool(look.high.max() >= LARGEST_UV or look.low.min() <= -LARGEST_UV)
+
+
 def _stopped(look: Look, flat: np.ndarray) -> tuple[list[str], float]:
     """`saturated:X` and `still:X` of leads that move, and the share of samples cut at a limit or held at an extreme."""
     signal = look.signal_uv
     cut = np.zeros(0, bool)
-    if look.high.max() >= LARGEST_UV or look.low.min() <= -LARGEST_UV:
+    if _at_limit(look):
         cut = (signal >= LARGEST_UV) | (signal <= -LARGEST_UV)
     if look.still < HELD_S * look.rate_hz or flat.all():
-        return [], np.count_nonzero(cut) / signal.size
+        return [], int(np.count_nonzero(cut)) / signal.size
     at = held(signal, HELD_S * look.rate_hz) & ~flat[:, None]
     saturated = at.any(axis=1)
     flags = [f"saturated:{name}" for name, is_held in zip(LEADS, saturated, strict=True) if is_held]
@@ -100,7 +104,7 @@ def _stopped(look: Look, flat: np.ndarray) -> tuple[list[str], float]:
         for lead in np.flatnonzero(~flat & ~saturated):
             if longest_run(signal[lead, 1:] == signal[lead, :-1]) + 1 >= STILL_S * look.rate_hz:
                 flags.append(f"still:{LEADS[lead]}")
-    return flags, np.count_nonzero(at | cut if cut.size else at) / signal.size
+    return flags, int(np.count_nonzero(at | cut if cut.size else at)) / signal.size
 
 
 def held(signal_uv: np.ndarray, samples: float) -> np.ndarray:
@@ -125,7 +129,7 @@ def identical(look: Look) -> list[tuple[str, str]]:
 
     Where I and II are equal, aVL and aVF follow: only the first pair is told. Constant leads are flat, not equal.
     """
-    marks = list(zip(look.low.tolist(), look.high.tolist(), look.mean_uv.tolist(), strict=True))
+    marks = list(zip(look.low.tolist(), look.high.tolist(), strict=True))
     if len(set(marks)) == len(marks):
         return []
     signal = look.signal_uv

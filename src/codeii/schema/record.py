@@ -93,9 +93,9 @@ class Card:
     split_protocol: str
     known_issues: tuple[str, ...]
     citation: str
-    # Median over records of the largest peak-to-peak amplitude over leads, mV: outside, the unit or gain is wrong. Below
-    # 1 mV in every lead an ECG is of low voltage, which the median one is not; published sources have 2.7 to 4.4. The
-    # early gains of the Challenges (200 and 4880 for 1000) are outside; a factor of two is not.
+    # Median over records of the largest peak-to-peak amplitude over leads, mV: outside, the unit or gain is wrong.
+    # Below 1 mV in every lead an ECG is of low voltage, which the median one is not; published sources have 2.7 to 4.4.
+    # The early gains of the Challenges (200 and 4880 for 1000) are outside; a factor of two is not.
     amplitude_mv: tuple[float, float] = (1.0, 6.0)
 
 
