@@ -418,4 +418,5 @@ def test_a_histogram_loses_no_record() -> None:
 
     shape = histogram(pd.Series([0.1, 10.0, 10.0, 75.0, np.nan]), LENGTH_S)
     assert sum(shape.counts) == 4 and shape.unknown == 1
+    assert histogram(pd.Series([-1.0, 0.5, 9.0]), np.array([0.0, 1.0, 2.0])).counts == (2, 1)
     assert shape.counts[20] == 2 and shape.counts[-1] == 1  # ten seconds lie in the middle of their bin

@@ -85,6 +85,12 @@ def test_a_heart_without_hum_has_none_and_with_hum_has_it() -> None:
     assert look_at(noisy, rate_hz).mains_uv[1] == pytest.approx(100, rel=0.05)
 
 
+def test_spikes_hold_every_frequency_and_are_no_hum() -> None:
+    signal = np.zeros((12, 5000), np.int16)
+    signal[:, 7::400] = 6000
+    assert max(look_at(signal, 500).mains_uv) < 8  # 24 uV at 50, 55 and 60 Hz alike
+
+
 def test_wander_steps_and_pacing_are_flagged_and_kept() -> None:
     signal, rate_hz = heart()
     time_s = np.arange(signal.shape[1]) / rate_hz
