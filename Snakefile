@@ -29,5 +29,6 @@ rule all:
     default_target: True
     input:
         report="results/published/report.html",
+        audits=study.manifests("audit"),
         submissions=study.manifests("submit"),
         tracking=study.manifests("track"),

@@ -9,6 +9,7 @@ import pandas as pd
 
 from codeii.artifacts.record_store import write_record_shard, write_record_store
 from codeii.artifacts.tensor_store import write_tensor_shard, write_tensor_store
+from codeii.records.build import build_record_shard, gather_records
 from codeii.schema.record import Exclusion, Record
 
 SUMMED = {"cropped_records": 0, "padded_records": 0, "clipped_samples": 0, "clipped_records": 0}
@@ -60,3 +61,12 @@ def tensor_store(
         for number, (blocks, index) in enumerate(shards)
     ]
     return write_tensor_store(folder, made, facts={"source": "fake"}, **common)
+
+
+def build_records(raw: Path, source: str, settings: dict[str, Any], code: str, folder: Path) -> None:
+    """Both jobs of a source in one shard; settings : `layout` and `max_faulty_share`."""
+    shard = folder / "shards" / "0"
+    whole = {"layout": settings["layout"], "shard": {"index": 0, "count": 1}}
+    build_record_shard(raw, source, whole, code, shard)
+    kept = {"max_faulty_share": settings["max_faulty_share"]}
+    gather_records([shard / "manifest.json"], source, kept, code, folder)

@@ -87,6 +87,8 @@ def _for_data(add: Add) -> None:
     command = _job(add, verbs.records, "codeii records --source ptbxl --shards results/records/ptbxl/shards/0/... ...")
     command.add_argument("--source", required=True, help="a name under `sources` of params.yaml")
     _manifests(command, "shards", many=True)
+    command = _job(add, verbs.audit, "codeii audit --records results/records/ptbxl/manifest.json --raw R ...")
+    _manifests(command, "records", "raw")
     for run in (verbs.tensor_shard, verbs.targets):
         command = _job(add, run, f"codeii {run.__name__} --records results/records/ptbxl/manifest.json ...")
         _manifests(command, "records")

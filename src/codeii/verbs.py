@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from codeii.reporting.study import Inputs
 
-NEEDS = ("records", "targets", "runs", "predictions", "scores", "submissions")
-REPORT_NEEDS = ("tables", "figures", "records", "runs", "scores")
+NEEDS = ("records", "audits", "targets", "runs", "predictions", "scores", "submissions")
+REPORT_NEEDS = ("tables", "figures", "records", "audits", "runs", "scores")
 Arguments = argparse.Namespace
 
 
@@ -45,6 +45,13 @@ def tensor_shard(args: Arguments) -> None:
     from codeii.tensors.build import build_tensor_shard
 
     build_tensor_shard(args.records, args.settings, args.code, args.out)
+
+
+def audit(args: Arguments) -> None:
+    """Judge the records of a source against its card, its publishers' numbers and its known faults."""
+    from codeii.audit.run import audit
+
+    audit(args.records, args.raw, args.settings, args.code, args.out)
 
 
 def tensors(args: Arguments) -> None:

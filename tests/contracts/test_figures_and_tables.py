@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from tests.stores import record_store
 
+from codeii.artifacts.audit import Check, Finding, Histogram, Known, Report, write_audit
 from codeii.artifacts.checkpoint import CheckpointCard, write_checkpoint
 from codeii.artifacts.manifest import write_manifest
 from codeii.artifacts.predictions import write_prediction_set, write_predictions
@@ -20,7 +21,7 @@ from codeii.artifacts.scores import COMPARISON_COLUMNS, SCORE_COLUMNS, write_sco
 from codeii.artifacts.targets import write_targets
 from codeii.reporting.build import make_figure, make_table
 from codeii.reporting.study import MADE_FROM, Inputs
-from codeii.schema.record import Exclusion, Record
+from codeii.schema.record import SEXES, Exclusion, Record
 
 PACKAGE = Path(import_module("codeii.reporting").__file__).parent
 TABLES = sorted(path.stem for path in (PACKAGE / "tables").glob("[a-z]*.py"))
@@ -49,6 +50,7 @@ def made_up_study(folder, synthetic):
     ]
     return Inputs(
         records=(made_up_records(folder / "records", synthetic),),
+        audits=(made_up_audit(folder / "audit", synthetic),),
         targets=tuple(made_up_targets(folder / "targets" / name, name, synthetic) for name in EXPERIMENTS),
         runs=tuple(made_up_run(folder / "runs" / f"{n}-{key[0]}", *key, synthetic) for n, key in enumerate(keys)),
         predictions=tuple(
@@ -81,6 +83,27 @@ def made_up_records(folder, synthetic):
     card = {"title": HOSTILE, "version": "1", "records": 9, "licence": "CC", "citation": HOSTILE, "doi": "10.1/x"}
     facts = {"source": "made_up", "card": card}
     return record_store(folder, [*found[:4], *excluded], found[4:], facts=facts, **made_with(synthetic))
+
+
+def made_up_audit(folder, synthetic):
+    finding = Finding(f"r1{HOSTILE}", HOSTILE, "none")
+    checks = [
+        Check("unit", "fault", HOSTILE, "0.1 mV", HOSTILE),
+        Check("records left out", "noted", "none", "1 flat", "the gates", (finding,)),
+        Check("sex", "noted", "female or male", "2 unknown", "metadata", (finding, Finding("r2", "unknown", "female"))),
+        Check("age", "ok", "0 to 120 years", "all", "metadata"),
+    ]
+    known = [
+        Known("r1", "found", "flag:offset", "flags: offset", HOSTILE, "literature"),
+        Known("r7", "absent", "flag:offset", "no such record", "far from zero", "literature"),
+    ]
+    counts = {"named": 9, "kept": 6, "absent": 2, "faulty": 1, "exams": 6, "patients": 3, "flagged": 1}
+    shapes = {
+        name: Histogram((1e-3, 1.0, 20.0, 100.0), (2, 4, 0))
+        for name in ("length_s", "peak_to_peak_mv", "limb_residual", *(f"age_years {sex}" for sex in SEXES))
+    }
+    report = Report("made_up", HOSTILE, "1", counts, checks, known, shapes)
+    return write_audit(folder, report, settings={}, **made_with(synthetic))
 
 
 def made_up_targets(folder, task, synthetic):

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.stores import record_store
 
 from codeii.artifacts.manifest import sha256_of
-from codeii.artifacts.record_store import write_record_store
 from codeii.artifacts.targets import Targets, read_targets
 from codeii.schema.labels import label_set_file
 from codeii.schema.record import Record
@@ -35,7 +35,7 @@ def releases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def targets_of(raw: Path, folder: Path, splits: dict[str, object]) -> Targets:
     records = [item for item in read_records(raw, {}) if isinstance(item, Record)]
     assert len(records) == EXAMS
-    store = write_record_store(folder / "records", records, settings={}, code="c", inputs=[], facts={}, synthetic=True)
+    store = record_store(folder / "records", records)
     task = {"source": "cpsc2018", "label_set": "cpsc2018", "splits": splits}
     settings = {"task": task, "label_set_sha256": sha256_of(label_set_file("cpsc2018"))}
     settings["split_list_sha256"] = sha256_of(split_list_file("merl_cpsc2018"))

@@ -25,7 +25,7 @@ FULL = {
 
 @pytest.mark.parametrize(
     ("declared", "sources", "train", "total"),
-    [({}, 3, 145, 217), (OPEN, 5, 280, 369), (FULL, 5, 280, 367)],
+    [({}, 3, 145, 220), (OPEN, 5, 280, 374), (FULL, 5, 280, 372)],
     ids=["awaiting CODE-II", "CODE-II-open declared", "CODE-II in full declared"],
 )
 def test_a_dry_run_at_full_size_has_the_known_number_of_jobs(
@@ -39,7 +39,7 @@ def test_a_dry_run_at_full_size_has_the_known_number_of_jobs(
     )
     counts = dict(re.findall(r"^(\w+) +(\d+)$", output.split("Job stats:")[1], re.M))
     assert counts["train"] == str(train)
-    assert counts["fetch"] == counts["records"] == counts["tensors"] == str(sources)
+    assert counts["fetch"] == counts["records"] == counts["audit"] == counts["tensors"] == str(sources)
     assert "synthesise" not in counts
     assert counts["total"] == str(total)
 
@@ -69,10 +69,8 @@ def test_real_recordings_go_from_file_to_report(shared: Path, tmp_path: Path) ->
     assert "not run: start code_ii_linear of ptbxl_superdiagnostic, ptbxl_all, cpsc2018 (3 runs)" in page
     assert page.count("not run: data not released") > 12
     assert "ptbxl 1.0.3-sample; the source" in page and "preprocessing code_100hz" in page
-    folder = tmp_path / "results/published/tables/data_quality"
-    quality = pd.read_csv(folder / "table.csv").set_index("source")
-    assert quality["read"].to_dict() == {"ptbxl": 149, "cpsc2018": 47, "code15": 6}
-    assert quality["absent"].to_dict() == {"ptbxl": 21_650, "cpsc2018": 6_830, "code15": 0}
-    flagged = pd.read_csv(folder / "flagged.csv", dtype=str).groupby("flags")["record_id"].agg(set).to_dict()
-    assert flagged["limb_lead_gap"] == {"438277", "358121"}
-    assert flagged["offset"] == {"975093", "1594286"}
+    folder = tmp_path / "results/published/tables/audit"
+    audit = pd.read_csv(folder / "table.csv").set_index("source")
+    assert audit["kept"].to_dict() == {"ptbxl": 149, "cpsc2018": 47, "code15": 6}
+    assert audit["absent"].to_dict() == {"ptbxl": 21_650, "cpsc2018": 6_830, "code15": 0}
+    assert not audit["fault"].any()

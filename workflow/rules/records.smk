@@ -45,3 +45,28 @@ rule records:
         "python -m codeii records --source {wildcards.source} --shards {input.shards}"
         " --settings {params.settings:q} --code {params.code}"
         " --out results/records/{wildcards.source} &> {log}"
+
+
+rule audit:
+    input:
+        records=study.inputs("audit", "records"),
+        raw=study.inputs("audit", "raw"),
+    output:
+        manifest="results/audit/{source}/manifest.json",
+        audit="results/audit/{source}/audit.json",
+        findings="results/audit/{source}/findings.csv",
+    log:
+        "logs/audit/{source}.log",
+    benchmark:
+        "logs/benchmarks/audit/{source}.tsv"
+    conda:
+        "../../envs/study.yaml"
+    params:
+        settings=study.settings("audit"),
+        code=study.code("audit"),
+    message:
+        "Auditing {wildcards.source}"
+    shell:
+        "python -m codeii audit --records {input.records} --raw {input.raw}"
+        " --settings {params.settings:q} --code {params.code}"
+        " --out results/audit/{wildcards.source} &> {log}"

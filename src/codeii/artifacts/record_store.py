@@ -6,8 +6,9 @@ they are.
 """
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pandas as pd
 
 from codeii.artifacts.atomic import whole_file
 from codeii.artifacts.manifest import NAME, Manifest, check_files, load_manifest, read_manifest, write_manifest
-from codeii.schema.record import SEXES, Exclusion, Record
+from codeii.schema.record import MEASURES, SEXES, Exclusion, Record
 
 SIGNALS, RECORDS, EXCLUDED, SHARDS = "signals.npy", "records.parquet", "excluded.csv", "shards"
 COLUMNS = (
@@ -32,7 +33,7 @@ COLUMNS = (
     "age_years",
     "sex",
     "flags",
-    "peak_uv",
+    *MEASURES,
 )
 STORE_COLUMNS = (*COLUMNS, "shard")
 EXCLUDED_COLUMNS = ("record_id", "reason", "field", "found", "expected")
@@ -199,6 +200,7 @@ def _row(record: Record, start: int, stop: int) -> dict[str, Any]:
         raise ValueError(f"record {record.record_id}: signal is {found}, expected int16 (12, sample)")
     statements = json.dumps(dict(record.statements), ensure_ascii=False)
     values = {name: getattr(record, name) for name in COLUMNS if hasattr(record, name)}
+    values |= asdict(record.measures) if record.measures else dict.fromkeys(MEASURES, math.nan)
     return {**values, "start": start, "stop": stop, "statements": statements, "flags": " ".join(record.flags)}
 
 

@@ -19,6 +19,7 @@ STAGES = {
     "fetch": "raw data",
     "record_shard": "records",
     "records": "records",
+    "audit": "audit",
     "tensor_shard": "tensors",
     "tensors": "tensors",
     "targets": "targets",

@@ -16,7 +16,7 @@ from codeii.schema.params import Params
 from codeii.schema.progress import progress
 from codeii.workflow.jobs import Job, all_jobs
 
-DATA = ("raw", "record_shard", "records", "tensor_shard", "tensors", "targets")
+DATA = ("raw", "record_shard", "records", "audit", "tensor_shard", "tensors", "targets")
 # What each stage of dvc.yaml ends with.
 STAGES = {
     "raw": ("raw",),

@@ -14,7 +14,7 @@ import numpy as np
 from codeii.formats.columns import column_faults, declared_columns, statement_columns
 from codeii.formats.hdf5 import attribute_number, dataset_of, open_hdf5, read_signal
 from codeii.formats.layout import Hdf5Signals, Layout, options_of
-from codeii.formats.table import column_names, read_table, truth_of, whole_number_of, years_of
+from codeii.formats.table import column_names, listed, read_table, truth_of, whole_number_of, years_of
 from codeii.formats.tracing import Tracing, to_tracing, within
 from codeii.formats.wfdb import read_record
 from codeii.schema.record import Exclusion, Record, RecordFault
@@ -93,7 +93,7 @@ def _wanted(
             fold=row[columns.split].strip() if columns.split else "",
             age_years=years,
             sex=layout.sex_values.get(row[columns.sex].strip(), "unknown") if columns.sex else "unknown",
-            flags=flags,
+            flags=(*flags, *_odd_statements(layout, row)),
         )
         for tracing in _tracings_of(layout, row):
             of_tracing = {**row, "exam_id": exam_id, "tracing": str(tracing)}
@@ -130,9 +130,13 @@ def _statements_of(layout: Layout, row: Mapping[str, str], names: Sequence[str])
     if said is None:
         return {}
     if said.column is not None:
-        parts = (part.strip() for part in row[said.column].split(said.separator))
-        return {part: None for part in parts if part}
+        return dict.fromkeys(listed(row[said.column], said.separator)[0])
     return {name: None for name in names if truth_of(row[name], name)}
+
+
+def _odd_statements(layout: Layout, row: Mapping[str, str]) -> tuple[str, ...]:
+    said = layout.statements
+    return listed(row[said.column], said.separator)[1] if said is not None and said.column is not None else ()
 
 
 def _fill(template: str, row: Mapping[str, str]) -> str:

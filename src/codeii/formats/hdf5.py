@@ -17,6 +17,7 @@ from codeii.formats.tracing import LONGEST, absent, appearance
 from codeii.schema.record import RecordFault
 
 BLOCK_BYTES = 64 * 2**20  # of tracings in memory at a time
+LARGEST_RATIO = 1100  # of deflate; a larger shape is made of fill values, and reading it would never end
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -107,6 +108,11 @@ def blocks(dataset: h5py.Dataset, name: str) -> Iterator[tuple[int, np.ndarray]]
     row_bytes = max(1, dataset.dtype.itemsize * math.prod(dataset.shape[1:]))
     if row_bytes > BLOCK_BYTES:
         raise RecordFault("wrong_length", name, f"shape {dataset.shape}", f"at most {BLOCK_BYTES} bytes a row")
+    with _reading(name):
+        stored = int(dataset.id.get_storage_size())
+    if row_bytes * dataset.shape[0] > LARGEST_RATIO * stored:
+        found = f"shape {dataset.shape} in {stored} bytes"
+        raise RecordFault("unreadable", name, found, f"at most {LARGEST_RATIO} times what is stored")
     chunk = dataset.chunks[0] if dataset.chunks else 1
     most = BLOCK_BYTES // row_bytes
     rows = most // chunk * chunk or most

@@ -41,7 +41,7 @@ def read_struct(path: Path, rate_hz: int) -> Tracing:
         raise absent(path) from error
     except RecordFault:
         raise
-    except (OSError, ValueError, LookupError, struct.error, zlib.error) as error:
+    except (OSError, ValueError, LookupError, StopIteration, MemoryError, struct.error, zlib.error) as error:
         found = f"{type(error).__name__}: {error}"[:200]
         raise RecordFault("unreadable", path.name, found, _EXPECTED) from error
     if not isinstance(signal, np.ndarray) or signal.ndim != 2 or len(signal) != len(LEADS):

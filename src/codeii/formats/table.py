@@ -95,3 +95,15 @@ def whole_number_of(text: str, field: str) -> int:
     if not number.is_integer():  # also False for NaN and infinity
         raise RecordFault("bad_metadata", field, repr(text[:80]), "a whole number")
     return int(number)
+
+
+def listed(text: str, separator: str) -> tuple[list[str], tuple[str, ...]]:
+    """Statements of a list such as `59118001,164889003,` and flags for what is odd about it.
+
+    A statement given twice counts once ("statement_twice"); an empty one among others is left out ("statement_empty").
+    """
+    parts = [part.strip() for part in text.split(separator)]
+    named = list(dict.fromkeys(part for part in parts if part))
+    filled = sum(part != "" for part in parts)
+    twice = ("statement_twice",) if len(named) < filled else ()
+    return named, (*twice, "statement_empty") if 0 < filled < len(parts) else twice

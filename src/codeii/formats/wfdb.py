@@ -35,6 +35,8 @@ def read_record(stem: Path) -> Tracing:
     checksum differs, a sample has no value, or the leads are not the twelve.
     """
     header = read_header(stem)
+    if header.samples > LONGEST:  # a sparse file of any size costs nothing to make
+        raise RecordFault("wrong_length", "length", str(header.samples), f"at most {LONGEST}")
     counts = _format_16(stem, header) if _is_plain(header) else _by_library(stem, header)
     if counts.dtype != np.int16 or not _are_microvolts(header.units, header.gains, header.baselines):
         scales = [factor_of(unit) / gain for unit, gain in zip(header.units, header.gains, strict=True)]
@@ -171,8 +173,6 @@ def _by_library(stem: Path, header: Header) -> np.ndarray:
 
 
 def _check_sizes(folder: Path, header: Header) -> None:
-    if header.samples > LONGEST:
-        raise RecordFault("wrong_length", "length", str(header.samples), f"at most {LONGEST}")
     for name in dict.fromkeys(header.files):
         path = within(folder, name)
         if not path.is_file():

@@ -55,7 +55,7 @@ def gather_records(shards: Sequence[Path], source: str, settings: Mapping[str, A
     records, excluded = gathered(shards)
     exclusions = [Exclusion(*row) for row in excluded.itertuples(index=False, name=None)]
     refuse_faulty(source, len(records), exclusions, float(settings["max_faulty_share"]))
-    refuse_wrong_unit(source, (records["peak_uv"] / 1e3).tolist(), card)
+    refuse_wrong_unit(source, (records["peak_to_peak_uv"] / 1e3).tolist(), card)
     write_record_store(
         folder,
         shards,
@@ -94,7 +94,7 @@ def summary(records: pd.DataFrame, exclusions: Iterable[Exclusion]) -> dict[str,
         "rates_hz": {str(rate): int(n) for rate, n in sorted(Counter(records["rate_hz"]).items())},
         "sexes": {str(sex): int(n) for sex, n in sorted(Counter(records["sex"]).items())},
         "length_s": five_numbers(seconds),
-        "largest_peak_to_peak_mv": five_numbers(records["peak_uv"] / 1e3),
+        "largest_peak_to_peak_mv": five_numbers(records["peak_to_peak_uv"] / 1e3),
         "age_years": five_numbers(records["age_years"]),
     }
 

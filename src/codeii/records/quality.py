@@ -6,29 +6,33 @@ from dataclasses import replace
 
 import numpy as np
 
-from codeii.schema.leads import EIGHT, LEADS, largest_limb_lead_gap, limb_lead_residual
+from codeii.records.electrodes import suspicions
+from codeii.records.measure import Look, look_at, measures_of
+from codeii.schema.leads import EIGHT, LEADS, derive
 from codeii.schema.record import Card, Exclusion, Record
 from codeii.schema.units import LARGEST_UV
 
 SHORTEST_S = 1.0  # less holds no heartbeat for certain, and no filter settles in it
 AMPLITUDE_FACTOR = 10.0  # one record may leave the range of its source's median so many times
+
+# From here on a record is flagged, not left out. What published records reach is in docs/audit.md.
 RESIDUAL = 0.25  # of the limb leads: rounding gives below 0.02, two swapped leads above 0.5
 GAP_UV = 100  # between a recorded and a derived limb lead: rounding gives up to 12 in published records
 OFFSET_UV = 300  # mean of a lead: published PTB-XL and CPSC records stay below 25, CODE-15% keeps the recorder's own
+WANDER_UV = 2000  # range of the means of seconds: one published PTB-XL record in thirty
+MAINS_UV = 50  # amplitude of the line; half a millimetre of paper, as much as a small P wave
+STEP_UV, STEP_FROM_HZ = 2500, 250  # in one sample; slower rates step so far within a QRS complex
+STILL_S = 1.0  # a lead without a change; published records stay below 0.4
 # a lead that stays at its own extreme so long was cut by the recorder; published PTB-XL records repeat their last
 # value for 0.11 s, which is none
 HELD_S = 0.2
+REPEATED_S = 2.0  # a stretch that occurs twice, sample by sample
 SHOWN = 5  # exclusions told in an error
-
-
-def peaks_uv(signal_uv: np.ndarray) -> np.ndarray:
-    """(lead,) peak-to-peak amplitude of each lead of a (lead, sample) int16 signal, uV."""
-    peaks: np.ndarray = signal_uv.max(axis=1).astype(np.int64) - signal_uv.min(axis=1)
-    return peaks
+_INDEPENDENT = [LEADS.index(name) for name in EIGHT]
 
 
 def examine(record: Record, card: Card) -> Record | Exclusion:
-    """The record with the flags it deserves, or the first reason to leave it out.
+    """The record with its measures and the flags it deserves, or the first reason to leave it out.
 
     A record is left out when its rate is none of the card's, when it is shorter than a second, when its eight
     independent leads are all constant, or when its largest peak-to-peak amplitude is ten times outside the card's
@@ -40,47 +44,77 @@ def examine(record: Record, card: Card) -> Record | Exclusion:
     if samples < SHORTEST_S * record.rate_hz:
         at_least = f"at least {SHORTEST_S * record.rate_hz:.0f}"
         return _excluded(record, "wrong_length", "samples", samples, at_least)
-    peaks = peaks_uv(record.signal_uv)
-    if not peaks[[LEADS.index(name) for name in EIGHT]].any():
+    look = look_at(record.signal_uv, record.rate_hz)
+    peaks = look.peaks_uv
+    if not peaks[_INDEPENDENT].any():
         return _excluded(record, "flat", "signal", "every independent lead constant", "a signal that changes")
     low, high = card.amplitude_mv[0] / AMPLITUDE_FACTOR, card.amplitude_mv[1] * AMPLITUDE_FACTOR
     largest_mv = peaks.max() / 1e3
     if not low <= largest_mv <= high:
         found = f"{largest_mv:.3f} mV peak to peak"
         return _excluded(record, "wrong_amplitude", "signal", found, f"{low:g} to {high:g} mV")
-    flags = (*record.flags, *(flag for flag in notice(record) if flag not in record.flags))
-    return replace(record, flags=flags, peak_uv=int(peaks.max()))
+    noticed, clipped_share = notice(look)
+    flags = dict.fromkeys((*record.flags, *noticed))
+    return replace(record, flags=tuple(flags), measures=measures_of(look, clipped_share))
 
 
-def notice(record: Record) -> list[str]:
-    """Flags of a record: `flat_lead:X`, `saturated:X`, `clipped`, `limb_leads_inconsistent`, `limb_lead_gap`, `offset`.
+def notice(look: Look) -> tuple[list[str], float]:
+    """Flags of a signal, by lead where they end in `:X` (docs/audit.md lists them), and its share of clipped samples.
 
     Inconsistent limb leads disagree throughout (leads swapped, wrong order); a gap is a place where they do not
     close, such as an artefact or a fault of the published file.
     """
-    signal = record.signal_uv
-    flat = peaks_uv(signal) == 0
-    saturated = held(signal, HELD_S * record.rate_hz)
-    flags = [f"flat_lead:{name}" for name, is_flat in zip(LEADS, flat, strict=True) if is_flat]
-    flags += [f"saturated:{name}" for name, is_held in zip(LEADS, saturated & ~flat, strict=True) if is_held]
-    if (signal >= LARGEST_UV).any() or (signal <= -LARGEST_UV).any():
-        flags.append("clipped")
-    if limb_lead_residual(signal) > RESIDUAL:
-        flags.append("limb_leads_inconsistent")
-    elif largest_limb_lead_gap(signal) > GAP_UV:
-        flags.append("limb_lead_gap")
-    if np.abs(signal.mean(axis=1)).max() > OFFSET_UV:
-        flags.append("offset")
-    return flags
+    flat = look.peaks_uv == 0
+    flags = [f"flat_lead:{name}" for name, is_flat in zip(LEADS, flat.tolist(), strict=True) if is_flat]
+    stopped, clipped_share = _stopped(look, flat)
+    flags += stopped
+    for flag, found in (
+        ("clipped", _at_limit(look)),
+        ("limb_leads_inconsistent", look.residual > RESIDUAL),
+        ("limb_lead_gap", look.residual <= RESIDUAL and look.gap_uv > GAP_UV),
+        ("offset", look.mean_uv > OFFSET_UV),
+        ("wander", look.wander_uv > WANDER_UV),
+        ("mains", max(look.mains_uv) > MAINS_UV),  # NaN is not larger
+        ("step", look.rate_hz >= STEP_FROM_HZ and look.step_uv > STEP_UV),
+        ("repeated_stretch", look.repeats >= REPEATED_S * look.rate_hz and repeated_s(look) >= REPEATED_S),
+    ):
+        if found:
+            flags.append(flag)
+    flags += [f"identical_leads:{one}={other}" for one, other in identical(look)]
+    # leads in a wrong order are no electrodes in a wrong place
+    return flags + (suspicions(look.slopes, look.slopes_hz) if look.residual <= RESIDUAL else []), clipped_share
+
+
+def _at_limit(look: Look) -> bool:
+    return bool(look.high.max() >= LARGEST_UV or look.low.min() <= -LARGEST_UV)
+
+
+def _stopped(look: Look, flat: np.ndarray) -> tuple[list[str], float]:
+    """`saturated:X` and `still:X` of leads that move, and the share of samples cut at a limit or held at an extreme."""
+    signal = look.signal_uv
+    cut = np.zeros(0, bool)
+    if _at_limit(look):
+        cut = (signal >= LARGEST_UV) | (signal <= -LARGEST_UV)
+    if look.still < HELD_S * look.rate_hz or flat.all():
+        return [], int(np.count_nonzero(cut)) / signal.size
+    at = held(signal, HELD_S * look.rate_hz) & ~flat[:, None]
+    saturated = at.any(axis=1)
+    flags = [f"saturated:{name}" for name, is_held in zip(LEADS, saturated, strict=True) if is_held]
+    if look.still >= STILL_S * look.rate_hz:
+        for lead in np.flatnonzero(~flat & ~saturated):
+            if longest_run(signal[lead, 1:] == signal[lead, :-1]) + 1 >= STILL_S * look.rate_hz:
+                flags.append(f"still:{LEADS[lead]}")
+    return flags, int(np.count_nonzero(at | cut if cut.size else at)) / signal.size
 
 
 def held(signal_uv: np.ndarray, samples: float) -> np.ndarray:
-    """(lead,) bool: whether a lead stays at its own largest or smallest value for a run of at least `samples`."""
-    found = np.zeros(len(signal_uv), bool)
+    """(lead, sample) bool: samples at an extreme of their lead, where it stays there for a run of `samples` or more."""
+    found = np.zeros(signal_uv.shape, bool)
     for extreme in (signal_uv.max(axis=1), signal_uv.min(axis=1)):
         there = signal_uv == extreme[:, np.newaxis]
         for lead in np.flatnonzero(np.count_nonzero(there, axis=1) >= samples):
-            found[lead] |= longest_run(there[lead]) >= samples
+            if longest_run(there[lead]) >= samples:
+                found[lead] |= there[lead]
     return found
 
 
@@ -88,6 +122,51 @@ def longest_run(values: np.ndarray) -> int:
     """Length of the longest run of True in a (sample,) bool array, 0 where there is none."""
     edges = np.diff(np.concatenate([[0], values.astype(np.int8), [0]]))
     return int((np.flatnonzero(edges == -1) - np.flatnonzero(edges == 1)).max(initial=0))
+
+
+def identical(look: Look) -> list[tuple[str, str]]:
+    """Pairs of leads that are equal in every sample, though their place in the limb-lead arithmetic does not make them.
+
+    Where I and II are equal, aVL and aVF follow: only the first pair is told. Constant leads are flat, not equal.
+    """
+    marks = list(zip(look.low.tolist(), look.high.tolist(), strict=True))
+    if len(set(marks)) == len(marks):
+        return []
+    signal = look.signal_uv
+    pairs = [
+        (one, other)
+        for one in range(len(LEADS))
+        for other in range(one + 1, len(LEADS))
+        if marks[one] == marks[other]
+        and marks[one][0] < marks[one][1]
+        and np.array_equal(signal[one], signal[other])
+        and not _follows(signal, one, other)
+    ]
+    return [(LEADS[one], LEADS[other]) for one, other in pairs]
+
+
+def _follows(signal: np.ndarray, one: int, other: int) -> bool:
+    """Whether two limb leads would be equal within rounding if both were derived from I and II, and one of them is."""
+    if other >= 6 or other < 2:
+        return False
+    lead_i, lead_ii = signal[0].astype(np.float64), signal[1].astype(np.float64)
+    of_one, of_other = (signal[lead] if lead < 2 else derive(LEADS[lead], lead_i, lead_ii) for lead in (one, other))
+    return bool(np.abs(of_one - of_other).max() <= 1)
+
+
+def repeated_s(look: Look) -> float:
+    """Seconds of the longest stretch that occurs a second time, equal in every lead; still stretches do not count."""
+    signal = np.ascontiguousarray(look.signal_uv.T)
+    moving = (signal[1:] != signal[:-1]).any(axis=1)
+    values = signal[:-1][moving].view([("", signal.dtype)] * signal.shape[1]).ravel()
+    place = np.flatnonzero(moving)
+    order = np.argsort(values, kind="stable")
+    same = values[order][1:] == values[order][:-1]
+    lags = place[order][1:][same] - place[order][:-1][same]
+    if not len(lags):
+        return 0.0
+    lag = int(np.bincount(lags).argmax())
+    return longest_run((signal[lag:] == signal[:-lag]).all(axis=1)) / look.rate_hz
 
 
 def refuse_faulty(source: str, kept: int, exclusions: Sequence[Exclusion], max_faulty_share: float) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from codeii.artifacts.audit import Audit, read_audit
 from codeii.artifacts.checkpoint import CARD, HISTORY, CheckpointCard
 from codeii.artifacts.manifest import IntegrityError, Manifest, read_manifest
 from codeii.artifacts.predictions import Predictions, read_predictions, runs_of_set
@@ -31,6 +32,7 @@ class Inputs:
     """
 
     records: tuple[Path, ...] = ()
+    audits: tuple[Path, ...] = ()
     targets: tuple[Path, ...] = ()
     runs: tuple[Path, ...] = ()
     predictions: tuple[Path, ...] = ()
@@ -93,6 +95,7 @@ class Study:
     """The verified artefacts behind a table or figure. Kinds that were not asked for are empty."""
 
     records: dict[str, RecordStore]  # by source
+    audits: dict[str, Audit]  # by source
     targets: dict[str, Targets]  # by task
     runs: tuple[Run, ...]
     predictions: tuple[Predictions, ...]
@@ -124,15 +127,17 @@ def read_study(inputs: Inputs, not_run: Mapping[str, Any] | None = None) -> Stud
     """
     missing = NotRun(**{kind: tuple(map(tuple, rows)) for kind, rows in (not_run or {}).items()})
     stores = [read_record_store(path) for path in inputs.records]
+    audits = [read_audit(path) for path in inputs.audits]
     targets = [read_targets(path) for path in inputs.targets]
     runs = tuple(read_run(path) for path in inputs.runs)
     predictions = tuple(read_predictions(path) for many in inputs.predictions for path in runs_of_set(many))
     scores = [read_scores(path) for path in inputs.scores]
     submissions = tuple((path, read_manifest(path, "submission")) for path in inputs.submissions)
-    made: list[Any] = [*stores, *targets, *runs, *predictions, *scores]
+    made: list[Any] = [*stores, *audits, *targets, *runs, *predictions, *scores]
     manifests = [item.manifest for item in made] + [manifest for _, manifest in submissions]
     return Study(
         records=_by_name(((named(store.manifest, "source"), store) for store in stores), "source"),
+        audits=_by_name(((audit.report.source, audit) for audit in audits), "source"),
         targets=_by_name(((named(target.manifest, "name"), target) for target in targets), "task"),
         runs=runs,
         predictions=predictions,

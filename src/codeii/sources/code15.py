@@ -93,7 +93,7 @@ def _exams(raw: Path, part: str, rows: Mapping[str, _Row]) -> Iterator[Record | 
             row = left.pop(exam_id, None)
             if row is not None:
                 yield _record(row, stored)
-            elif exam_id != "0" or stored.any():
+            elif exam_id != "0" or _signal(stored).size:
                 expected = f"an exam that {TABLE} names once, in {part}"
                 yield Exclusion(exam_id, "bad_metadata", "exam_id", f"{exam_id} in {part}", expected)
     except RecordFault as fault:  # of the part as a whole
@@ -114,13 +114,20 @@ def _tracings(path: Path) -> Iterator[tuple[str, np.ndarray]]:
                 yield str(exam_id), stored
 
 
+@np.errstate(invalid="ignore")  # a signalling NaN is no reason to warn: it is refused as any other
+def _signal(stored: np.ndarray) -> np.ndarray:
+    """(lead, sample) mV without the padding, which is zero in every lead; no sample where there is nothing else."""
+    there = np.flatnonzero(stored.any(axis=1))
+    return stored[there[0] : there[-1] + 1].T / STORED_PER_MV if len(there) else stored[:0].T
+
+
 def _record(row: _Row, stored: np.ndarray) -> Record | Exclusion:
     try:
-        signal = np.flatnonzero(stored.any(axis=1))  # a sample of padding is zero in every lead
-        if not len(signal):
+        signal = _signal(stored)
+        if not signal.size:
             raise RecordFault("flat", "tracings", "zeros only", "a signal")
         statements = {name: None for name in CLASSES if truth_of(row[name], name)}
-        tracing = to_tracing(stored[signal[0] : signal[-1] + 1].T / STORED_PER_MV, LEADS, "mV", CARD.rates_hz[0])
+        tracing = to_tracing(signal, LEADS, "mV", CARD.rates_hz[0])
     except RecordFault as fault:
         return fault.exclusion(row["exam_id"])
     years, flags = years_of(row["age"])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from codeii.formats.layout import Fixed, options_of
 from codeii.formats.matlab import read_struct
-from codeii.formats.table import read_table, sex_of, years_of
+from codeii.formats.table import listed, read_table, sex_of, years_of
 from codeii.formats.tracing import Tracing, absent
 from codeii.formats.wfdb import read_record
 from codeii.schema.record import Card, Exclusion, Record, RecordFault
@@ -91,7 +91,7 @@ def _contest(row: Mapping[str, str], signals: Mapping[str, Path]) -> Record | Ex
             raise RecordFault("bad_metadata", "label", ",".join(labels) or "none", "one to three of 1 to 9")
         if name not in signals:
             raise absent(Path(f"{name}.mat"))
-        return _record(name, read_struct(signals[name], CARD.rates_hz[0]), labels)
+        return _record(name, read_struct(signals[name], CARD.rates_hz[0]), ",".join(labels))
     except RecordFault as fault:
         return fault.exclusion(name)
 
@@ -99,17 +99,16 @@ def _contest(row: Mapping[str, str], signals: Mapping[str, Path]) -> Record | Ex
 def _challenge(stem: Path) -> Record | Exclusion:
     try:
         tracing = read_record(stem)
-        labels = [text for part in tracing.notes.get("dx", "").split(",") if (text := part.strip())]
-        return _record(stem.name, tracing, labels)
+        return _record(stem.name, tracing, tracing.notes.get("dx", ""))
     except RecordFault as fault:
         return fault.exclusion(stem.name)
 
 
-def _record(name: str, tracing: Tracing, labels: list[str]) -> Record:
+def _record(name: str, tracing: Tracing, labels: str) -> Record:
     if tracing.rate_hz not in CARD.rates_hz:
         raise RecordFault("wrong_rate", "rate_hz", str(tracing.rate_hz), str(CARD.rates_hz[0]))
     years, flags = years_of(tracing.notes.get("age", ""))
-    twice = ("statement_twice",) if len(set(labels)) < len(labels) else ()
+    statements, odd = listed(labels, ",")
     return Record(
         record_id=name,
         exam_id=name,
@@ -117,9 +116,9 @@ def _record(name: str, tracing: Tracing, labels: list[str]) -> Record:
         tracing=1,
         signal_uv=tracing.signal_uv,
         rate_hz=tracing.rate_hz,
-        statements=dict.fromkeys(labels),
+        statements=dict.fromkeys(statements),
         fold="",
         age_years=years,
         sex=sex_of(tracing.notes.get("sex", "")),
-        flags=(*flags, *twice, *tracing.flags),
+        flags=(*flags, *odd, *tracing.flags),
     )

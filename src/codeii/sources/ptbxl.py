@@ -67,7 +67,7 @@ def read_records(raw: Path, options: Mapping[str, object], shard: Shard = WHOLE)
 def _record(raw: Path, row: Mapping[str, str], rate_hz: int) -> Record | Exclusion:
     try:
         years, flags = _age(row["age"])
-        statements = _statements(row["scp_codes"])
+        statements, odd = _statements(row["scp_codes"])
         patient_id = str(whole_number_of(row["patient_id"], "patient_id"))
         tracing = read_record(within(raw, row[_FILE_OF[rate_hz]]))
         if tracing.rate_hz != rate_hz:
@@ -88,7 +88,7 @@ def _record(raw: Path, row: Mapping[str, str], rate_hz: int) -> Record | Exclusi
         fold=row["strat_fold"],
         age_years=years,
         sex=_SEX.get(row["sex"].removesuffix(".0"), "unknown"),
-        flags=(*flags, *tracing.flags),
+        flags=(*flags, *odd, *tracing.flags),
     )
 
 
@@ -100,11 +100,14 @@ def _age(text: str) -> tuple[float, tuple[str, ...]]:
     return (_OLDEST, ("age_masked",)) if masked else years_of(text)
 
 
-def _statements(text: str) -> dict[str, float | None]:
-    """`{'NORM': 100.0, 'SR': 0.0}`, written as a Python dictionary."""
+def _statements(text: str) -> tuple[dict[str, float | None], tuple[str, ...]]:
+    """`{'NORM': 100.0, 'SR': 0.0}`, written as a Python dictionary; a flag where it names a statement twice."""
     expected = "a dictionary of statement and likelihood"
     try:
-        found = ast.literal_eval(text)
-        return {str(statement): float(likelihood) for statement, likelihood in found.items()}
-    except (ValueError, SyntaxError, TypeError, AttributeError, MemoryError, RecursionError) as error:
+        node = ast.parse(text.strip(), mode="eval").body
+        found = ast.literal_eval(node)
+        twice = isinstance(node, ast.Dict) and len(node.keys) > len(found)
+        said: dict[str, float | None] = {str(statement): float(likelihood) for statement, likelihood in found.items()}
+        return said, ("statement_twice",) if twice else ()
+    except (ValueError, SyntaxError, TypeError, AttributeError, OverflowError, MemoryError, RecursionError) as error:
         raise RecordFault("bad_metadata", "scp_codes", repr(text[:120]), expected) from error

@@ -13,7 +13,7 @@ from codeii.workflow.fingerprint import code_fingerprint
 from codeii.workflow.plugins import docstring_hash, model_settings, needs_of
 from codeii.workflow.runs import RunKey, chosen_experiments, initial_run, runs_of
 
-KIND_OF_NEED = ("records", "targets", "runs", "predictions", "scores", "submissions")
+KIND_OF_NEED = ("records", "audits", "targets", "runs", "predictions", "scores", "submissions")
 PREDICTION_BATCH = 256  # changes nothing but memory
 
 
@@ -48,6 +48,7 @@ def all_jobs(declared: Params) -> list[Job]:
     jobs = [_raw(params, source) for source in sources]
     for source in sources:
         jobs += _records(params, source)
+    jobs += [_audit(params, source) for source in sources]
     for source, preprocessing in pairs:
         jobs += _tensors(params, source, preprocessing)
     jobs += [_targets(params, task) for task in tasks]
@@ -119,6 +120,16 @@ def _records(params: Params, source: str) -> list[Job]:
     inputs = {"shards": [job.manifest for job in shards]}
     kept = settings.model_dump(include={"max_faulty_share"})
     return [*shards, Job("records", "records", {"source": source}, folder, inputs, kept, code)]
+
+
+def _audit(params: Params, source: str) -> Job:
+    names = sorted({task.label_set for task in params.tasks.values() if task.source == source})
+    hashes = {name: hashlib.sha256(label_set_file(name).read_bytes()).hexdigest() for name in names}
+    records, raw = f"results/records/{source}/manifest.json", f"{raw_folder(params, source)}/manifest.json"
+    settings = {"source": source, "label_sets": hashes}
+    code = code_fingerprint("codeii.audit.run")
+    inputs = {"records": [records], "raw": [raw]}
+    return Job("audit", "audit", {"source": source}, f"results/audit/{source}", inputs, settings, code)
 
 
 def _tensors(params: Params, source: str, name: str) -> list[Job]:
@@ -246,7 +257,7 @@ def _track(params: Params, name: str) -> Job:
 
 
 def _published(params: Params, jobs: list[Job]) -> list[Job]:
-    by_need = {"records": "records", "targets": "targets", "train": "runs", "predict": "predictions"}
+    by_need = {"records": "records", "audit": "audits", "targets": "targets", "train": "runs", "predict": "predictions"}
     by_need |= {"evaluate": "scores", "submit": "submissions"}
     made: dict[str, list[str]] = {need: [] for need in KIND_OF_NEED}
     for job in jobs:
@@ -271,7 +282,7 @@ def _published(params: Params, jobs: list[Job]) -> list[Job]:
 
 def _report(params: Params, parts: list[Job], made: dict[str, list[str]]) -> Job:
     inputs = {f"{rule}s": [job.manifest for job in parts if job.rule == rule] for rule in ("table", "figure")}
-    inputs |= {"records": made["records"], "runs": made["runs"], "scores": made["scores"]}
+    inputs |= {kind: made[kind] for kind in ("records", "audits", "runs", "scores")}
     settings = {**params.model_dump(exclude={"tracking"}), "not_run": not_run_words(params)}
     code = code_fingerprint("codeii.reporting.report")
     return Job("report", "report", {}, "results/published", inputs, settings, code)
