@@ -1,7 +1,9 @@
 """What each subcommand runs. Rooms are imported where their verb is used, so that small jobs start fast."""
 
 import argparse
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,10 +22,30 @@ def synthesise(args: Arguments) -> None:
 
 
 def fetch(args: Arguments) -> None:
-    """Take a local copy of a source into the study: list and hash its files."""
-    from codeii.fetch.build import fetch
+    """Bring a source into the study: fetch and check its files, or list those of a local copy."""
+    from codeii.fetch.build import How, fetch
 
-    fetch(args.source, args.settings, args.code, args.out)
+    how = How(args.accept_licence, args.offline, args.connections)
+    as_a_job = (args.source, args.settings, args.code, args.out)
+    if (args.name is None) == any(part is None for part in as_a_job):
+        args.wrong_usage("name a SOURCE, or give --source, --settings, --code and --out as the rule does")
+    if args.name is None:
+        fetch(*as_a_job, how)
+        return
+    from codeii.workflow.jobs import raw_job
+    from codeii.workflow.load import load_params
+    from codeii.workflow.plugins import check_name
+
+    params = load_params(args.params)
+    check_name("SOURCE", args.name, list(params.sources))
+    if (origin := params.sources[args.name].origin) not in ("primary", "archive", "local"):
+        raise ValueError(
+            f"sources.{args.name}.origin is {origin} in {' '.join(map(str, args.params))}: nothing to fetch"
+        )
+    args.directory.mkdir(parents=True, exist_ok=True)
+    os.chdir(args.directory)
+    job = raw_job(params, args.name)
+    fetch(args.name, job.settings, job.code, Path(job.folder), how)
 
 
 def records(args: Arguments) -> None:

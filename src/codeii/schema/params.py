@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from codeii.schema.published import Archive, Primary
+
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Text = Annotated[str, BeforeValidator(str)]  # 1 and "1" name the same fold
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -35,9 +37,14 @@ class Source(Strict):
     """One data set: which version, where from, how it is laid out."""
 
     version: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="version as published")
-    origin: Literal["synthetic", "local"] = Field(description="synthetic: make a twin; local: a copy on this machine")
+    origin: Literal["synthetic", "local", "primary", "archive"] = Field(
+        description="synthetic: make a twin; local: a copy on this machine, left where it lies; primary: fetched from "
+        "the publisher; archive: fetched from a kept copy"
+    )
     twin: Twin | None = Field(None, description="size and seed of the twin (origin: synthetic)")
     path: str | None = Field(None, description="folder of the copy (origin: local), as published")
+    primary: Primary | None = Field(None, description="where the publisher gives it out (origin: primary)")
+    archive: Archive | None = Field(None, description="where a kept copy lies (origin: archive)")
     layout: Annotated[dict[str, Any], BeforeValidator(lambda value: {} if value is None else value)] = Field(
         default_factory=dict, description="declared layout, for sources whose format is not fixed; null: none"
     )
