@@ -29,6 +29,7 @@ class Publisher:
     etags: bool = True
     slow_s: float = 0.0  # before each block of the body
     sent: Counter[str] = field(default_factory=Counter)  # path -> bytes of bodies
+    answers: list[dict[str, int]] = field(default_factory=list)  # the same for each answer
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     connections: int = 0
     address: str = ""
@@ -100,9 +101,12 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         path = unquote(self.path.split("?")[0])
         given = body if cut_after is None else body[:cut_after]
+        mine = {path: 0}
+        self.publisher.answers.append(mine)
         for start in range(0, len(given), 65_536):
             time.sleep(self.publisher.slow_s)
             self.wfile.write(given[start : start + 65_536])
+            mine[path] += len(given[start : start + 65_536])
             self.publisher.sent[path] += len(given[start : start + 65_536])
         if cut_after is not None or length is not None:
             self.close_connection = True

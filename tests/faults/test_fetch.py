@@ -105,6 +105,7 @@ ENDS_WELL: dict[str, list[Fault]] = {
     "429 with nonsense": [status(429, {"Retry-After": "soon"})],
     "503": [status(503), status(503)],
     "503 with a page": [page(code=503)],
+    "503 with a long page": [page(LOGIN + bytes(300_000), code=503)],
     "a page with status 200": [page()],
     "a page that says it is data": [page(kind="application/octet-stream")],
     "a page after a cut": [cut(0.5), page()],
@@ -275,7 +276,12 @@ def test_a_new_file_under_a_pinned_name_stops_with_both_hashes(publisher: Publis
     given = settings(publisher, listing=None, files={"exams.csv": {"sha256": digest(b"old")}})
     with pytest.raises(IntegrityError) as caught:
         run(given)
-    for word in ("upstream changed", digest(b"old"), digest(b"new"), "pin it", "primary.files.exams.csv"):
+    for word in (
+        "upstream changed",
+        digest(b"old"),
+        digest(b"new"),
+        "to accept it, change sources.s.primary.files.exams.csv",
+    ):
         assert word in str(caught.value)
     assert data_in(Path("data/raw/s/1.0")) == {}
     accepted = settings(publisher, listing=None, files={"exams.csv": {"sha256": digest(b"new")}})
@@ -377,12 +383,32 @@ def test_after_kill_9_a_fetch_goes_on_where_it_was(publisher: Publisher) -> None
     part = (folder / ".large.dat.part").stat().st_size
     assert part >= 3_000_000
     small_before = {name: publisher.times(f"/{name}") for name in small}
-    publisher.slow_s, publisher.asked, before = 0.0, [], publisher.sent["/large.dat"]
+    publisher.slow_s, publisher.asked, publisher.answers = 0.0, [], []
     run(settings(publisher))
     assert data_in(folder)["large.dat"] == large
-    assert publisher.sent["/large.dat"] - before == len(large) - part
+    assert [sent for answer in publisher.answers for path, sent in answer.items() if path == "/large.dat"] == [
+        len(large) - part
+    ]
     assert all(publisher.times(f"/{name}") + min(small_before[name], 1) == 1 for name in small)
     assert not list(folder.glob(".*.part*"))
+
+
+def test_an_interrupted_fetch_says_so_and_ends_at_once(publisher: Publisher, here: Path) -> None:
+    publish(publisher)
+    publisher.slow_s = 0.1
+    job = ["--source", "s", "--settings", json.dumps(settings(publisher)), "--code", "c", "--out", "data/raw/s/1.0"]
+    command = [sys.executable, "-m", "codeii", "fetch", *job, "--accept-licence"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    running = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 30
+    while not publisher.sent["/large.dat"] and time.monotonic() < deadline:
+        time.sleep(0.01)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=20)
+    assert running.returncode == 130
+    assert "codeii fetch: interrupted; run the same again to go on" in said
+    assert "Traceback" not in said
+    assert publisher.sent["/large.dat"] < len(LARGE)
 
 
 def test_two_fetches_of_one_source_do_not_mix(publisher: Publisher) -> None:

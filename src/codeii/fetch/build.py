@@ -101,25 +101,36 @@ def _local_files(source: str, given: Source, root: Path) -> list[Path]:
 def _remote(source: str, given: Source, how: How) -> Remote:
     """Where the files are, and what may be said of them, for either origin."""
     offline = how.offline or os.environ.get("CODEII_OFFLINE", "0") not in ("", "0")
-    if given.archive is not None and given.origin == "archive":
-        listing = Listing(address=SUMS, sha256=given.archive.sha256)
-        mirror = _archive_address(source, given.archive.address)
-        where = f"sources.{source}.archive"
-        return Remote(source, where, (mirror,), listing, {}, (), None, _nothing_to_accept, offline, how.connections)
+    block = f"sources.{source}.{given.origin}"
+    if given.origin == "archive" and given.archive is not None:
+        return Remote(
+            source=source,
+            pin_list=f"{block}.sha256",
+            pin_files=block,
+            mirrors=(_archive_address(f"{block}.address", given.archive.address),),
+            listing=Listing(address=SUMS, sha256=given.archive.sha256),
+            pins={},
+            unpack=(),
+            total_bytes=None,
+            agree=_nothing_to_accept,
+            offline=offline,
+            connections=how.connections,
+        )
     if given.primary is None:
-        raise ValueError(f"sources.{source}.{given.origin}: missing")
+        raise ValueError(f"{block}: missing; it says where the files are")
     primary = given.primary
     return Remote(
-        source,
-        f"sources.{source}.primary",
-        tuple(primary.mirrors),
-        primary.listing,
-        primary.files,
-        primary.unpack,
-        primary.total_bytes,
-        lambda: accept(source, given.version, primary, how.accept_licence),
-        offline,
-        how.connections,
+        source=source,
+        pin_list=f"{block}.listing.sha256",
+        pin_files=f"{block}.files",
+        mirrors=tuple(primary.mirrors),
+        listing=primary.listing,
+        pins=primary.files,
+        unpack=primary.unpack,
+        total_bytes=primary.total_bytes,
+        agree=lambda: accept(source, given.version, primary, how.accept_licence),
+        offline=offline,
+        connections=how.connections,
     )
 
 
@@ -127,14 +138,12 @@ def _nothing_to_accept() -> None:
     """Whoever has a kept copy accepted the licence when it was made."""
 
 
-def _archive_address(source: str, address: str) -> str:
+def _archive_address(where: str, address: str) -> str:
     if re.fullmatch(ADDRESS, address):
         return address
     folder = Path(address).expanduser()
     if "://" in address or not (folder / SUMS).is_file():
-        raise ValueError(
-            f"sources.{source}.archive.address: {address!r} is neither an https address nor a folder with {SUMS} in it"
-        )
+        raise ValueError(f"{where}: {address!r} is neither an https address nor a folder with {SUMS} in it")
     return str(folder)
 
 

@@ -25,7 +25,8 @@ def accept(source: str, version: str, primary: Primary, said_yes: bool) -> None:
     if not said_yes and not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise ValueError(
             f"the licence of {source} {version} ({primary.licence.name}, above) is not accepted yet; to accept it, run "
-            f"once, in {Path.cwd()}: codeii fetch {source} --accept-licence (with the --params of your study)"
+            f"once, in the project's folder and with the --params of your study: codeii fetch {source} "
+            f"--accept-licence --directory {Path.cwd()}"
         )
     if not said_yes and input("Accept? [y/N] ").strip().lower() not in ("y", "yes"):
         raise ValueError(f"the licence of {source} {version} was not accepted; nothing was fetched")

@@ -22,6 +22,7 @@ class Wanted:
     md5: str | None = None
     bytes: int | None = None
     known_from: str = ""  # in words, for messages
+    accept: str = ""  # what to do where another file than this comes, in words
 
     @property
     def hashed(self) -> bool:
@@ -105,7 +106,9 @@ def pinned(wanted: Iterable[Wanted], pins: Mapping[str, Pin], where: str) -> lis
                     f"upstream changed: {name}: {word} is {listed} in {file.known_from}, pinned is {known[word]}; to "
                     f"accept it, set {where}.{name}.{word} to the former"
                 )
-        by_name[name] = replace(file, **known, known_from=f"{where}.{name}" if known else file.known_from)
+        if known:
+            here = f"{where}.{name}"
+            by_name[name] = replace(file, **known, known_from=here, accept=f"to accept it, change {here}")
     return list(by_name.values())
 
 

@@ -19,7 +19,7 @@ from codeii.fetch.space import check_space, refuse_full_disk
 from codeii.fetch.state import Found
 from codeii.fetch.web import Setback, Web, address_of, answer, blocks, refuse_page
 
-TRIES = 6  # rounds over all mirrors
+TRIES = 8  # rounds over all mirrors
 BACK_OFF_S, LONGEST_WAIT_S = 1.0, 120.0  # doubled each round; what a server asks for is kept to up to the latter
 BLOCK = 128 * 1024
 RESUMED_FROM = 1024 * 1024  # bytes; a smaller file is fetched anew rather than noted for a resume
@@ -84,11 +84,8 @@ def bring(way: Way, wanted: Wanted, folder: Path) -> Found:
 
 
 def _upstream_changed(wanted: Wanted, changed: dict[str, str]) -> str:
-    return (
-        f"upstream changed: {wanted.name}: {'; '.join(changed.values())} (expected from {wanted.known_from}). Nothing "
-        "was replaced. If the publisher says why, and the new file is wanted, pin it: its hash goes under "
-        "`files` (or the new list's under `listing.sha256`) of the source in params.yaml; else use another mirror"
-    )
+    found = "; ".join(changed.values())
+    return f"upstream changed: {wanted.name}: {found} (from {wanted.known_from}). Nothing was replaced; {wanted.accept}"
 
 
 def _wait(way: Way, turn: int, asked_for_s: float) -> None:

@@ -22,7 +22,8 @@ class Remote:
     """A source that lies elsewhere, by what params.yaml says of it, and how it is fetched."""
 
     source: str
-    where: str  # path of the block in params.yaml, for messages
+    pin_list: str  # where in params.yaml the list is pinned, and
+    pin_files: str  # where single files are, for messages
     mirrors: tuple[str, ...]
     listing: Listing | None
     pins: Mapping[str, Pin]
@@ -54,7 +55,7 @@ def all_wanted(remote: Remote, folder: Path, state: State, way: Way) -> tuple[li
     The list is fetched unless an earlier fetch kept it. Raises IntegrityError where the publisher now says something
     else of a file than was pinned, or than an earlier fetch found.
     """
-    where, beside = f"{remote.where}.files", dict[str, str]()
+    beside: dict[str, str] = {}
     if remote.listing is None:
         listed = [Wanted(name) for name in remote.pins]
     else:
@@ -62,23 +63,29 @@ def all_wanted(remote: Remote, folder: Path, state: State, way: Way) -> tuple[li
         listed = read_listing(path.read_bytes(), remote.listing.form, path.name)
         listed = chosen(listed, remote.listing.only, path.name)
         beside = _list_beside(remote.listing, path, folder, listed)
-    known = pinned(listed, remote.pins, where)
-    return [_as_found_before(file, state, folder, where) for file in known], beside
+        advice = f"use another mirror, or, to accept a new list of the publisher, pin it as {remote.pin_list}"
+        listed = [replace(file, accept=advice) for file in listed]
+    known = pinned(listed, remote.pins, remote.pin_files)
+    return [_as_found_before(file, state, folder, remote) for file in known], beside
 
 
-def _as_found_before(file: Wanted, state: State, folder: Path, where: str) -> Wanted:
+def _as_found_before(file: Wanted, state: State, folder: Path, remote: Remote) -> Wanted:
     """`file` with the hash an earlier fetch recorded, where nobody publishes or pins one."""
     archive = state.unpacked.get(file.name)
     before = archive.archive if archive else state.found.get(file.name)
-    if before is None or file.known_from == f"{where}.{file.name}":
+    pin = f"{remote.pin_files}.{file.name}"
+    if before is None or file.known_from == pin:
         return file
     if fault := differs(before, file):
         raise IntegrityError(
             f"upstream changed: {file.name}: an earlier fetch found {fault} in {file.known_from}; to accept it, set "
-            f"{where}.{file.name} to the latter"
+            f"{pin} to the latter"
         )
     said = f"an earlier fetch, recorded in {folder / FETCHED}"
-    return file if file.hashed else replace(file, sha256=before.sha256, bytes=before.bytes, known_from=said)
+    advice = f"to accept it, pin it as {pin}.sha256"
+    return (
+        file if file.hashed else replace(file, sha256=before.sha256, bytes=before.bytes, known_from=said, accept=advice)
+    )
 
 
 def _list_of(remote: Remote, listing: Listing, folder: Path, state: State, way: Way) -> Path:
@@ -91,9 +98,9 @@ def _list_of(remote: Remote, listing: Listing, folder: Path, state: State, way: 
     if remote.unreachable:
         raise ValueError(f"offline: {remote.source}: the list of its files ({name}) is missing in {folder}")
     remote.agree()
-    recorded = f"an earlier fetch, recorded in {folder / FETCHED}"
-    said = f"{remote.where}.listing.sha256" if listing.sha256 else recorded
-    found = bring(replace(way, mirrors=(base,)) if base else way, Wanted(name, sha256=expected, known_from=said), lists)
+    said = remote.pin_list if listing.sha256 else f"an earlier fetch, recorded in {folder / FETCHED}"
+    wanted = Wanted(name, sha256=expected, known_from=said, accept=f"to accept it, pin it as {remote.pin_list}")
+    found = bring(replace(way, mirrors=(base,)) if base else way, wanted, lists)
     if listing.form == "sha256sums":  # the record of a Zenodo deposit counts its visitors: its bytes change
         state.listing_sha256 = found.sha256
         write_state(folder, state)

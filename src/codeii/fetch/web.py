@@ -97,6 +97,9 @@ def _follow(web: Web, address: str, headers: Mapping[str, str]) -> tuple[str, HT
                 _check_status(here, response)
                 return here, response
             here = _redirected(web, here, response)
+    except Setback:
+        _close(web, here)  # what is left of a page of error would be taken for the next answer
+        raise
     except (OSError, HTTPException) as error:
         _close(web, here)
         untrusted = isinstance(error, ssl.SSLCertVerificationError)

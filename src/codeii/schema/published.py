@@ -1,12 +1,21 @@
 """What `params.yaml` may say of where the files of a source are published: addresses, hashes, licence."""
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 # http is for the servers of tests on this machine; nothing else is ever fetched without encryption.
 ADDRESS = r"^(https://[^\s@?#]+|http://127\.0\.0\.1(:[0-9]+)?(/[^\s@?#]*)?)$"
-Address = Annotated[str, StringConstraints(pattern=ADDRESS)]
+
+
+def _secure(address: str) -> str:
+    if re.match(ADDRESS, address) is None:
+        raise ValueError("expected an https address, without a user name, a query or a fragment")
+    return address
+
+
+Address = Annotated[str, AfterValidator(_secure), Field(json_schema_extra={"pattern": ADDRESS})]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Md5 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 
