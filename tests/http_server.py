@@ -3,15 +3,16 @@
 import hashlib
 import re
 import socket
+import ssl
 import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import unquote
 
 Fault = Callable[["Handler", bytes], None]
@@ -121,6 +122,48 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
 
+class Proxy(BaseHTTPRequestHandler):
+    """Opens tunnels, as the proxy of a hospital does."""
+
+    asked: ClassVar[list[tuple[str, str]]] = []
+
+    def do_CONNECT(self) -> None:
+        self.asked.append((self.path, self.headers.get("Proxy-Authorization", "")))
+        host, port = self.path.split(":")
+        with socket.create_connection((host, int(port))) as there:
+            self.send_response(200)
+            self.end_headers()
+            back = threading.Thread(target=_pass_on, args=(there, self.connection), daemon=True)
+            back.start()
+            _pass_on(self.connection, there)
+            back.join()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+def _pass_on(one: socket.socket, other: socket.socket) -> None:
+    with suppress(OSError):
+        while block := one.recv(65_536):
+            other.sendall(block)
+        other.shutdown(socket.SHUT_WR)
+
+
+@contextmanager
+def tunnelling() -> Iterator[str]:
+    """A proxy on 127.0.0.1, by `host:port`."""
+    Proxy.asked.clear()
+    server = _Server(("127.0.0.1", 0), Proxy)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield f"127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
 class _Server(ThreadingHTTPServer):
     request_queue_size = 64
     daemon_threads = True
@@ -130,11 +173,16 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving(publisher: Publisher | None = None) -> Iterator[Publisher]:
-    """Serve until the block ends; `address` is where."""
+def serving(publisher: Publisher | None = None, certificate: Path | None = None) -> Iterator[Publisher]:
+    """Serve until the block ends; `address` is where. certificate : with its key, to serve https."""
     publisher = publisher or Publisher()
     server = _Server(("127.0.0.1", 0), type("Of", (Handler,), {"publisher": publisher}))
     publisher.address = f"http://127.0.0.1:{server.server_port}"
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        publisher.address = publisher.address.replace("http:", "https:")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
@@ -197,6 +245,18 @@ def silent(seconds: float) -> Fault:
         handler.end_headers()
         handler.wfile.write(content[: len(content) // 2])
         time.sleep(seconds)
+        handler.close_connection = True
+
+    return fault
+
+
+def until_closed(share: float) -> Fault:
+    """No length is announced, and the end of the line is the end of the file."""
+
+    def fault(handler: Handler, content: bytes) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        handler.wfile.write(content[: int(share * len(content))])
         handler.close_connection = True
 
     return fault

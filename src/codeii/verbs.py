@@ -4,7 +4,7 @@ import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from codeii.reporting.study import Inputs
@@ -25,13 +25,15 @@ def fetch(args: Arguments) -> None:
     """Bring a source into the study: fetch and check its files, or list those of a local copy."""
     from codeii.fetch.build import How, fetch
 
-    how = How(args.accept_licence, args.offline, args.connections)
     as_a_job = (args.source, args.settings, args.code, args.out)
-    if (args.name is None) == any(part is None for part in as_a_job):
+    if (args.name is None) == (None in as_a_job):
         args.wrong_usage("name a SOURCE, or give --source, --settings, --code and --out as the rule does")
-    if args.name is None:
-        fetch(*as_a_job, how)
-        return
+    source, settings, code, folder = as_a_job if args.name is None else _looked_up(args)
+    fetch(source, settings, code, folder, How(args.accept_licence, args.offline, args.connections))
+
+
+def _looked_up(args: Arguments) -> tuple[str, dict[str, Any], str, Path]:
+    """What the rule would pass for this source; the working directory becomes that of the study."""
     from codeii.workflow.jobs import raw_job
     from codeii.workflow.load import load_params
     from codeii.workflow.plugins import check_name
@@ -39,13 +41,12 @@ def fetch(args: Arguments) -> None:
     params = load_params(args.params)
     check_name("SOURCE", args.name, list(params.sources))
     if (origin := params.sources[args.name].origin) not in ("primary", "archive", "local"):
-        raise ValueError(
-            f"sources.{args.name}.origin is {origin} in {' '.join(map(str, args.params))}: nothing to fetch"
-        )
+        files = " ".join(str(path) for path in args.params)
+        raise ValueError(f"sources.{args.name}.origin is {origin} in {files}: there is nothing to fetch")
     args.directory.mkdir(parents=True, exist_ok=True)
     os.chdir(args.directory)
     job = raw_job(params, args.name)
-    fetch(args.name, job.settings, job.code, Path(job.folder), how)
+    return args.name, job.settings, job.code, Path(job.folder)
 
 
 def records(args: Arguments) -> None:

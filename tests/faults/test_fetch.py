@@ -29,6 +29,7 @@ from tests.http_server import (
     short_length,
     silent,
     status,
+    until_closed,
 )
 
 from codeii.artifacts.manifest import IntegrityError, load_manifest
@@ -117,6 +118,7 @@ ENDS_WELL: dict[str, list[Fault]] = {
     "less announced once": [short_length(0.5)],
     "more announced than sent": [long_length],
     "no length announced": [chunked],
+    "neither length nor end": [until_closed(0.5), until_closed(1.0)],
     "no answer": [hung_up, hung_up],
 }
 
@@ -136,6 +138,14 @@ def test_a_passing_fault_ends_with_the_right_file(publisher: Publisher, name: st
     no_page_in(folder)
 
 
+def test_a_file_of_unknown_length_and_hash_is_not_taken_on_trust(publisher: Publisher) -> None:
+    publish(publisher)
+    publisher.script["/large.dat"] = [until_closed(0.5)]
+    with pytest.raises(OSError, match="says no length, and no hash is known"):
+        run(settings(publisher, listing=None, files={"large.dat": {}}))
+    assert data_in(Path("data/raw/s/1.0")) == {}
+
+
 def test_a_silent_line_is_given_up_and_resumed(publisher: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web, "READ_S", 0.3)
     publish(publisher)
@@ -153,6 +163,14 @@ def test_a_cut_transfer_is_resumed_and_not_repeated(publisher: Publisher, share:
     assert int(share * len(LARGE)) - transfer.BLOCK < kept <= int(share * len(LARGE))
     assert again["if-range"] == f'"{hashlib.md5(LARGE).hexdigest()}"'
     assert publisher.sent["/large.dat"] == len(LARGE) + int(share * len(LARGE)) - kept
+
+
+def test_a_page_of_error_costs_no_part(publisher: Publisher) -> None:
+    publish(publisher)
+    publisher.script["/large.dat"] = [cut(0.9), page(), page(code=503), page(code=206), redirect("/login")]
+    publisher.files["/login"] = LOGIN
+    assert data_in(run(settings(publisher)))["large.dat"] == LARGE
+    assert publisher.sent["/large.dat"] < 1.2 * len(LARGE)
 
 
 def test_a_server_without_ranges_gets_the_whole_file_again(publisher: Publisher) -> None:

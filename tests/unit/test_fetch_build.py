@@ -150,6 +150,16 @@ def test_an_archive_that_came_but_was_not_unpacked_is_not_fetched_again(publishe
     assert (FOLDER / "exams_part0.hdf5").read_bytes() == b"\x00" * 9
 
 
+def test_an_archive_that_is_noted_as_unpacked_but_not_yet_removed_is_removed(publisher: Publisher) -> None:
+    given = deposit(publisher, **PARTS)
+    fetch("s", given, "c0de", FOLDER, YES)
+    (FOLDER / "exams_part0.zip").write_bytes(PARTS["exams_part0.zip"])  # as a kill between the two leaves it
+    publisher.asked.clear()
+    fetch("s", given, "c0de", FOLDER)
+    assert not (FOLDER / "exams_part0.zip").exists()
+    assert publisher.asked == []
+
+
 def test_an_archive_that_climbs_is_refused_and_no_manifest_is_written(publisher: Publisher, here: Path) -> None:
     given = deposit(publisher, **{"exams_part0.zip": zipped(**{"../../../../out.hdf5": b"!"})})
     with pytest.raises(ValueError, match=r"exams_part0\.zip: refused, .* climbs out"):

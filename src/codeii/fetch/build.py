@@ -41,33 +41,30 @@ def fetch(source: str, settings: Mapping[str, Any], code: str, folder: Path, how
     refused, IntegrityError where a file is not the expected one, OSError where the network or the disk gives out.
     """
     given = _given(source, settings)
-    brought = None
-    hashes: dict[str, str] = {}
-    with alone(folder):
-        _refuse_twin(folder)
-        if given.origin == "local":
-            root, facts = Path(given.path or "").expanduser(), {}
-            files = _local_files(source, given, root)
-        elif given.origin in ("primary", "archive"):
+    _refuse_twin(folder)
+    if given.origin == "local":
+        root = Path(given.path or "").expanduser()
+        files = _local_files(source, given, root)
+        write_raw_archive(folder, root, files, source=source, origin="local", settings=settings, code=code)
+    elif given.origin in ("primary", "archive"):
+        with alone(folder):
             brought = bring_all(_remote(source, given, how or How()), folder)
-            root, hashes, facts = folder, brought.sha256, _facts(given, brought.state)
-            files = [folder / name for name in hashes]
+            files = [folder / name for name in brought.sha256]
             close_tree(folder, files)
-        else:
-            raise ValueError(f"sources.{source}.origin is {given.origin}: there is nothing to fetch")
-        write_raw_archive(
-            folder,
-            root,
-            files,
-            source=source,
-            origin=given.origin,
-            settings=settings,
-            code=code,
-            more_facts=facts,
-            hashes=hashes,
-        )
-    if brought is not None:
+            write_raw_archive(
+                folder,
+                folder,
+                files,
+                source=source,
+                origin=given.origin,
+                settings=settings,
+                code=code,
+                more_facts=_facts(given, brought.state),
+                hashes=brought.sha256,
+            )
         print(_report(source, given, folder, brought))
+    else:
+        raise ValueError(f"sources.{source}.origin is {given.origin}: there is nothing to fetch")
 
 
 def _given(source: str, settings: Mapping[str, Any]) -> Source:

@@ -41,23 +41,36 @@ def bring_all(remote: Remote, folder: Path) -> Brought:
         wanted, hashes = all_wanted(remote, folder, state, way)
         archives = to_unpack(wanted, remote.unpack)
         there = _there(remote, folder, wanted, archives, state)
+        for archive in archives & there.keys():  # killed between the note that it is unpacked and its removal
+            (folder / archive).unlink(missing_ok=True)
         missing = [file for file in wanted if file.name not in there]
         hashes |= {name: found.sha256 for name, found in there.items()}
-        if not any(file.name in archives for file in missing):  # else what comes out of them is not known yet
-            _refuse_others(folder, hashes.keys() | {file.name for file in missing}, archives, state)
+        if archives <= there.keys():  # else what comes out of the others is not known yet
+            refuse_strangers(folder, _in_the_end(hashes, archives, state).keys() | {file.name for file in missing})
         if missing:
             _before_the_first(remote, folder, missing, wanted, archives)
             hashes |= _bring_missing(remote, folder, missing, wanted, archives, state, way)
-    for archive in archives:
-        del hashes[archive]  # it is gone, what came out of it is there
-        hashes |= state.unpacked[archive].members
+    hashes = _in_the_end(hashes, archives, state)
     refuse_strangers(folder, hashes)
-    return Brought(dict(sorted(hashes.items())), state, len(missing))
+    return Brought(dict(sorted(hashes.items())), _of_these(state, remote, wanted, archives), len(missing))
 
 
-def _refuse_others(folder: Path, names: Iterable[str], archives: set[str], state: State) -> None:
-    unpacked = {name for archive in archives for name in state.unpacked[archive].members}
-    refuse_strangers(folder, unpacked.union(names))
+def _in_the_end(hashes: Mapping[str, str], archives: set[str], state: State) -> dict[str, str]:
+    """Hashes of the files the folder holds in the end: archives are gone, what came out of them is there."""
+    kept = {name: sha for name, sha in hashes.items() if name not in archives}
+    for archive in archives:
+        kept |= state.unpacked[archive].members
+    return kept
+
+
+def _of_these(state: State, remote: Remote, wanted: Sequence[Wanted], archives: set[str]) -> State:
+    """What is known of the files wanted now; an earlier fetch may have wanted others."""
+    by_sums = remote.listing is not None and remote.listing.form == "sha256sums"
+    return State(
+        listing_sha256=state.listing_sha256 if by_sums else None,
+        found={file.name: state.found[file.name] for file in wanted if file.name in state.found},
+        unpacked={name: state.unpacked[name] for name in archives},
+    )
 
 
 def _there(

@@ -1,11 +1,10 @@
 """What a fetch remembers in the source's folder: the publisher's list, hashes it found itself, archives unpacked."""
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fcntl import LOCK_EX, LOCK_NB, flock
-from os import O_RDONLY, close
-from os import open as open_descriptor
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -64,13 +63,13 @@ def listing_path(folder: Path) -> Path:
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Hold `folder` against another fetch; the lock dies with the process. Raises ValueError where it is held."""
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = open_descriptor(folder, O_RDONLY)
-    try:
+    path = folder / FETCHED / "lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
         try:
-            flock(descriptor, LOCK_EX | LOCK_NB)
+            flock(file, LOCK_EX | LOCK_NB)
         except BlockingIOError:
             raise ValueError(f"{folder}: another process is fetching into it; wait for it, or end it") from None
+        except OSError as error:
+            print(f"note: {folder}: its file system has no locks ({error}); start no second fetch", file=sys.stderr)
         yield
-    finally:
-        close(descriptor)

@@ -4,7 +4,7 @@ import hashlib
 import os
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http.client import HTTPResponse
 from itertools import chain
@@ -71,6 +71,9 @@ def bring(way: Way, wanted: Wanted, folder: Path) -> Found:
                 twice = isinstance(setback, Mismatch) and mirror in changed
                 given_up |= {mirror} if twice or not setback.again else set()
                 changed |= {mirror: str(setback)} if isinstance(setback, Mismatch) else {}
+            except OSError as error:
+                refuse_full_disk(error, folder, wanted.bytes)
+                raise
             else:
                 way.faults[mirror] = 0
                 return found
@@ -136,43 +139,43 @@ def _downloaded(way: Way, address: str, wanted: Wanted, part: Path) -> Found:
     offset = 0 if note is None or not (note.validator or wanted.hashed) else part.stat().st_size
     asked = note.range_headers(offset) if note and offset else {}
     with answer(way.web, address, asked) as response:
-        if response.status != 200 and not (note and response.status == 206 and note.continued_by(response, offset)):
+        left, resumed = response.length, response.status == 206
+        stream = blocks(response, BLOCK, address)
+        first = next(stream, b"")
+        refuse_page(address, wanted.name, response, b"" if resumed else first)  # before a part is thrown away for it
+        if response.status == 416 or (resumed and not (note and note.continued_by(response, offset))):
             drop_part(part)
             raise Setback(f"{address}: cannot be resumed, starts again", again=True)
-        offset = offset if response.status == 206 else 0
-        whole = _announced(response, address, wanted, offset)
-        if not offset:
+        offset = offset if resumed else 0
+        whole = _announced(response, left, address, wanted, offset)
+        if not resumed:
             drop_part(part)
             if whole is not None and whole >= RESUMED_FROM:
                 write_note(part, address, response, whole)
-        found = _received(way, response, address, part, offset, wanted.name)
-    return found
+        return _received(way, chain((first,), stream), part, offset, left)
 
 
-def _announced(response: HTTPResponse, address: str, wanted: Wanted, offset: int) -> int | None:
+def _announced(response: HTTPResponse, left: int | None, address: str, wanted: Wanted, offset: int) -> int | None:
     """Size of the whole file as announced, None where it is not. Raises Mismatch where it is not the published one."""
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise Setback(f"{address}: sent compressed though asked not to", again=False)
-    whole = None if response.length is None else offset + response.length
+    if left is None and not response.chunked and not wanted.hashed:
+        raise Setback(f"{address}: says no length, and no hash is known that would tell a part", again=False)
+    whole = None if left is None else offset + left
     if whole is not None and wanted.bytes not in (None, whole):
-        refuse_page(address, wanted.name, response, response.read(BLOCK))
         raise Mismatch(f"{address} has {whole} bytes, expected {wanted.bytes}", again=True)
     return whole
 
 
-def _received(way: Way, response: HTTPResponse, address: str, part: Path, offset: int, name: str) -> Found:
-    """Write the body to `part` from `offset` on, and hash the whole of it."""
-    left = response.length
+def _received(way: Way, stream: Iterable[bytes], part: Path, offset: int, left: int | None) -> Found:
+    """Write a body to `part` from `offset` on, and hash the whole of it; `left` is what was announced to come."""
     check_space(part.parent, left or 0)
-    stream = blocks(response, BLOCK, address)
     size = offset
     way.received(offset)
     try:
-        first = next(stream, b"")
-        refuse_page(address, name, response, b"" if offset else first)
         with part.open("r+b" if offset else "w+b", buffering=0) as file:
             sha256, md5 = _digests(file)
-            for block in chain((first,), stream):
+            for block in stream:
                 file.write(block)
                 sha256.update(block)
                 md5.update(block)
@@ -184,7 +187,7 @@ def _received(way: Way, response: HTTPResponse, address: str, part: Path, offset
         way.received(-size)
         raise
     except OSError as error:
-        refuse_full_disk(error, part.parent, left)
+        refuse_full_disk(error, part.parent, None if left is None else left + offset - size)
         raise
     return Found(sha256=sha256.hexdigest(), md5=md5.hexdigest(), bytes=size)
 

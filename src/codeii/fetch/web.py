@@ -24,7 +24,9 @@ AGENT = "codeii (research workflow; standard-library http client)"
 _MOVED = (301, 302, 303, 307, 308)
 _LATER = (408, 425, 429, 500, 502, 503, 504)  # another try may find an answer
 _SMALL = 65_536  # bytes of a page read for its title, or of a redirect read to keep the connection
-_PAGE = re.compile(rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)?<(!doctype\s+html|html|head|body)\b", re.I | re.S)
+_PAGE = re.compile(
+    rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)?<(!doctype\s+html|html|head|body)\b", re.I | re.S
+)
 
 
 class Setback(Exception):
