@@ -220,6 +220,19 @@ def other(content: bytes, etag: str | None = None) -> Fault:
     return lambda handler, given: handler.give(content, etag=etag)
 
 
+def rest_of(content: bytes, *, shift: int = 0, etag: str = '"other"') -> Fault:
+    """A partial answer that does not look at If-Range: of another file, or from another place."""
+
+    def fault(handler: Handler, given: bytes) -> None:
+        asked = handler.headers.get("Range", "")
+        assert asked, "nothing was resumed"
+        start = int(asked.removeprefix("bytes=").removesuffix("-")) + shift
+        where = f"bytes {start}-{len(content) - 1}/{len(content)}"
+        handler.answer(206, content[start:], {"Content-Range": where, "ETag": etag})
+
+    return fault
+
+
 def short_length(share: float) -> Fault:
     """The length announced, and sent, is less than the file has."""
     return lambda handler, content: handler.answer(200, content[: int(share * len(content))])

@@ -25,6 +25,7 @@ from tests.http_server import (
     other,
     page,
     redirect,
+    rest_of,
     serving,
     short_length,
     silent,
@@ -204,6 +205,23 @@ def test_a_file_that_changes_between_two_tries_starts_again(publisher: Publisher
 
     publisher.script["/large.dat"] = [half_of_the_old]
     assert data_in(run(settings(publisher)))["large.dat"] == new
+
+
+REST = {
+    "another file of the same size": rest_of(LARGE[::-1]),
+    "a longer file under the same ETag": rest_of(LARGE + LARGE, etag=f'"{hashlib.md5(LARGE).hexdigest()}"'),
+    "another place of the same file": rest_of(LARGE, shift=-1, etag=f'"{hashlib.md5(LARGE).hexdigest()}"'),
+    "a range without its numbers": lambda handler, content: handler.answer(206, content[-10:]),
+}
+
+
+@pytest.mark.parametrize("name", REST)
+def test_a_rest_that_does_not_fit_is_thrown_away(publisher: Publisher, name: str) -> None:
+    """No hash is known here that would notice it."""
+    publish(publisher)
+    publisher.script["/large.dat"] = [cut(0.5), REST[name]]
+    folder = run(settings(publisher, listing=None, files={"large.dat": {}}))
+    assert data_in(folder) == {"large.dat": LARGE}
 
 
 ENDS_BADLY: dict[str, tuple[Fault, type[Exception], str]] = {

@@ -64,6 +64,7 @@ def test_a_certificate_that_is_not_trusted_ends_it_at_once(secure: Publisher, tm
     with pytest.raises(OSError, match=r"its certificate is not trusted \(self.signed certificate\); .* SSL_CERT_FILE"):
         bring(tmp_path, secure.address)
     assert secure.asked == []
+    assert secure.connections <= 1
     assert not (tmp_path / "a.dat").exists()
 
 
