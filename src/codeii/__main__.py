@@ -13,6 +13,7 @@ from typing import Any
 from codeii import verbs
 
 BAD_DATA, BROKEN = 3, 4  # argparse itself exits with 2
+INTERRUPTED = 130  # as shells say it
 Verb = Callable[[argparse.Namespace], None]
 Add = Callable[..., argparse.ArgumentParser]
 
@@ -30,6 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"codeii {args.command}: {error}", file=sys.stderr)
         return BAD_DATA
+    except KeyboardInterrupt:
+        print(f"codeii {args.command}: interrupted; run the same again to go on", file=sys.stderr)
+        return INTERRUPTED
     return 0
 
 
@@ -78,9 +82,9 @@ def _for_people(add: Add) -> None:
 
 def _for_data(add: Add) -> None:
     example = "codeii {} --source ptbxl --settings '{{...}}' --code 0123abcd --out data/raw/ptbxl/1.0.3"
-    for run in (verbs.synthesise, verbs.fetch):
-        command = _job(add, run, example.format(run.__name__))
-        command.add_argument("--source", required=True, help="a name under `sources` of params.yaml")
+    command = _job(add, verbs.synthesise, example.format("synthesise"))
+    command.add_argument("--source", required=True, help="a name under `sources` of params.yaml")
+    _for_fetch(add, example.format("fetch"))
     command = _job(add, verbs.record_shard, "codeii record_shard --source ptbxl --raw data/raw/.../manifest.json ...")
     command.add_argument("--source", required=True, help="a name under `sources` of params.yaml")
     _manifests(command, "raw")
@@ -95,6 +99,34 @@ def _for_data(add: Add) -> None:
     _manifests(
         _job(add, verbs.tensors, "codeii tensors --shards results/tensors/.../shards/0/... ..."), "shards", many=True
     )
+
+
+def _for_fetch(add: Add, as_a_job: str) -> None:
+    """People name a source and the rest is looked up in the parameters; the rule passes everything."""
+    examples = (
+        "codeii fetch ptbxl --accept-licence",
+        "codeii fetch code15 --directory runs/paper --connections 4",
+        "codeii fetch cpsc2018 --offline            # is everything here, with the right hashes?",
+        as_a_job,
+    )
+    exits = (
+        "exit codes: 0 done, 2 wrong usage, 3 not fetched (network, disk, licence, refused), 4 not the expected file"
+    )
+    command = _command(add, verbs.fetch, "\n  ".join(examples) + f"\n\n{exits}")
+    text = "a name under `sources` of the parameters; its files go to data/raw/SOURCE/VERSION"
+    command.add_argument("name", nargs="?", metavar="SOURCE", help=text)
+    command.add_argument("--source", help="SOURCE again, in the form of the rule")
+    default = [Path("params.yaml"), Path("config/paper.yaml")]
+    text = "parameters; later files change earlier ones (default: params.yaml config/paper.yaml)"
+    command.add_argument("--params", type=Path, nargs="+", default=default, metavar="YAML", help=text)
+    text = "where the study runs, as for Snakemake (default: here)"
+    command.add_argument("--directory", type=Path, default=Path(), metavar="FOLDER", help=text)
+    command.add_argument("--accept-licence", action="store_true", help="accept what is shown, once for this folder")
+    command.add_argument("--offline", action="store_true", help="open no connection (also: CODEII_OFFLINE=1)")
+    command.add_argument("--connections", type=int, default=8, choices=range(1, 33), metavar="N", help="default: 8")
+    _settings_and_out(command, required=False)
+    command.add_argument("--code", metavar="HASH", help="fingerprint of the code, for the manifest")
+    command.set_defaults(wrong_usage=command.error)
 
 
 def _for_runs(add: Add) -> None:
@@ -144,9 +176,9 @@ def _job(add: Add, run: Verb, example: str) -> argparse.ArgumentParser:
     return command
 
 
-def _settings_and_out(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--settings", type=_settings, required=True, metavar="JSON", help="as the rules pass them")
-    command.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where the artefact is written")
+def _settings_and_out(command: argparse.ArgumentParser, required: bool = True) -> None:
+    command.add_argument("--settings", type=_settings, required=required, metavar="JSON", help="as the rules pass them")
+    command.add_argument("--out", type=Path, required=required, metavar="FOLDER", help="where the artefact is written")
 
 
 def _manifests(command: argparse.ArgumentParser, *names: str, many: bool = False) -> None:

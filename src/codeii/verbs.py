@@ -1,8 +1,10 @@
 """What each subcommand runs. Rooms are imported where their verb is used, so that small jobs start fast."""
 
 import argparse
+import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from codeii.reporting.study import Inputs
@@ -20,10 +22,34 @@ def synthesise(args: Arguments) -> None:
 
 
 def fetch(args: Arguments) -> None:
-    """Take a local copy of a source into the study: list and hash its files."""
-    from codeii.fetch.build import fetch
+    """Bring a source into the study: fetch and check its files, or list those of a local copy."""
+    from codeii.fetch.build import How, fetch
 
-    fetch(args.source, args.settings, args.code, args.out)
+    as_a_job = (args.source, args.settings, args.code, args.out)
+    if (args.name is None) == (None in as_a_job):
+        args.wrong_usage("name a SOURCE, or give --source, --settings, --code and --out as the rule does")
+    source, settings, code, folder = as_a_job if args.name is None else _looked_up(args)
+    fetch(source, settings, code, folder, How(args.accept_licence, args.offline, args.connections))
+
+
+def _looked_up(args: Arguments) -> tuple[str, dict[str, Any], str, Path]:
+    """What the rule would pass for this source; the working directory becomes that of the study."""
+    from codeii.workflow.awaiting import awaits, why_awaited
+    from codeii.workflow.jobs import raw_job
+    from codeii.workflow.load import load_params
+    from codeii.workflow.plugins import check_name
+
+    params = load_params(args.params)
+    check_name("SOURCE", args.name, list(params.sources))
+    if awaits(params, args.name):
+        raise ValueError(why_awaited(params, args.name))
+    if (origin := params.sources[args.name].origin) not in ("primary", "archive", "local"):
+        files = " ".join(str(path) for path in args.params)
+        raise ValueError(f"sources.{args.name}.origin is {origin} in {files}: there is nothing to fetch")
+    args.directory.mkdir(parents=True, exist_ok=True)
+    os.chdir(args.directory)
+    job = raw_job(params, args.name)
+    return args.name, job.settings, job.code, Path(job.folder)
 
 
 def record_shard(args: Arguments) -> None:

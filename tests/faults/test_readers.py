@@ -47,6 +47,14 @@ def _note(event: str, arguments: tuple[object, ...]) -> None:
 sys.addaudithook(_note)  # once for the process: a hook cannot be taken away, so it listens only while it is told to
 
 
+@pytest.fixture(scope="module", autouse=True)
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Read one good record, so that the readers' own libraries are compiled and loaded before anybody watches."""
+    folder = tmp_path_factory.mktemp("good")
+    write_wfdb(folder / "r", np.arange(12 * 500, dtype=np.int16).reshape(12, 500), 500)
+    read_record(folder / "r")
+
+
 @contextmanager
 def watched(folder: Path) -> Iterator[None]:
     """Nothing but a RecordFault may come out, within a second, and no file outside `folder` may be opened."""

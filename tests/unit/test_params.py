@@ -25,6 +25,8 @@ def test_every_study_of_the_repository_is_valid(over: list[str]) -> None:
     assert params.experiments
 
 
+LICENCE = {"name": "CC BY 4.0", "address": "https://creativecommons.org/licenses/by/4.0/", "terms": "Name them."}
+PRIMARY = {"page": "https://h/", "licence": LICENCE, "mirrors": ["https://h/files/"]}
 FAULTS = [
     ("sources.ptbxl.verson", "1.0.3", ["sources.ptbxl.verson: this key is not known"]),
     ("preprocessing.code_100hz.rate_hz", 0, ["preprocessing.code_100hz.rate_hz", "found 0", "greater than 0"]),
@@ -65,6 +67,11 @@ FAULTS = [
     ("reporting.figures", ["rok"], ["reporting.figures: 'rok'", "Did you mean 'roc'?"]),
     ("sources.ptbxl.twin", None, ["sources.ptbxl.twin: missing"]),
     ("sources.ptbxl.origin", "local", ["sources.ptbxl.path: missing"]),
+    ("sources.ptbxl.origin", "primary", ["sources.ptbxl.primary: missing"]),
+    ("sources.ptbxl.origin", "archive", ["sources.ptbxl.archive: missing"]),
+    ("sources.ptbxl.primary", PRIMARY, ["sources.ptbxl.primary: neither listing nor files"]),
+    ("sources.ptbxl.primary", PRIMARY | {"mirrors": ["http://h/"]}, ["primary.mirrors.0", "expected an https address"]),
+    ("sources.ptbxl.primary", PRIMARY | {"files": {"a": {"sha256": "x"}}}, ["primary.files.a.sha256", "found 'x'"]),
     ("sources.chapman", {"version": "1", "origin": "local", "path": "x"}, ["sources: 'chapman' is not one of"]),
     ("run.experiments", ["cpsc"], ["run.experiments.0: 'cpsc'"]),
     ("experiments.cpsc2018.fractions", [0.1234567, 0.1234568], ["equal to six digits"]),
@@ -89,7 +96,9 @@ def test_the_study_of_the_paper_names_every_step_that_a_benchmark_got_wrong() ->
     assert pipelines["merl_cpsc_500hz"].keep_seconds == 5
 
 
-@pytest.mark.parametrize(("path", "value", "words"), FAULTS, ids=[fault[0] for fault in FAULTS])
+@pytest.mark.parametrize(
+    ("path", "value", "words"), FAULTS, ids=[f"{fault[0]} {index}" for index, fault in enumerate(FAULTS)]
+)
 def test_a_fault_is_a_sentence(values: dict[str, Any], path: str, value: Any, words: list[str]) -> None:
     changed = deepcopy(values)
     *parents, last = path.split(".")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from codeii.schema.progress import LINE_EVERY_S, line_of, progress
+from codeii.schema.progress import LINE_EVERY_S, byte_progress, line_of, progress, size_text
 
 SOURCE = Path(__file__).parents[2] / "src"
 
@@ -61,6 +61,46 @@ def test_a_terminal_gets_a_bar_with_what_count_and_rate(monkeypatch: pytest.Monk
     assert "reading" in screen.getvalue()
     assert "4/4" in screen.getvalue()
     assert "/s" in screen.getvalue()
+
+
+def test_bytes_are_shown_as_sizes_and_a_standstill_is_shown_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+
+    def steps() -> Iterator[int]:
+        for step in (600_000_000, 0, 0, -300_000_000, 300_000_000):
+            now[0] += 20
+            yield step
+
+    assert sum(byte_progress(steps(), 1_200_000_000, "fetching s")) == 600_000_000
+    assert capsys.readouterr().err.splitlines() == [
+        "fetching s: 600.0 MB of 1.2 GB (50 %), 15.0 MB/s, 0:40 left",
+        "fetching s: 300.0 MB of 1.2 GB (25 %), 3.8 MB/s, 4:00 left",
+        "fetching s: 600.0 MB done in 1:40",
+    ]
+
+
+def test_more_bytes_than_were_estimated_are_no_share_of_them() -> None:
+    assert line_of("fetching s", 5_000_000, 4_000_000, 2.0, size_text) == "fetching s: 5.0 MB, 2.5 MB/s"
+    assert line_of("fetching s", 0, None, 1.0, size_text) == "fetching s: 0 B, 0 B/s"
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (999_949, "999.9 kB"),
+        (999_960, "1.0 MB"),
+        (46_300_000_000, "46.3 GB"),
+        (179e12, "179.0 TB"),
+    ],
+)
+def test_sizes_in_words(count: float, text: str) -> None:
+    assert size_text(count) == text
 
 
 def test_an_error_in_the_work_is_not_swallowed() -> None:

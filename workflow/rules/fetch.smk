@@ -1,3 +1,8 @@
+# Fetching needs the network, which the machines of a cluster seldom have: it runs where Snakemake was started.
+localrules:
+    fetch,
+
+
 rule synthesise:
     output:
         manifest="data/raw/{source}/{version}/manifest.json",
@@ -37,7 +42,7 @@ rule fetch:
         settings=study.settings("fetch"),
         code=study.code("fetch"),
     message:
-        "Listing the local copy of {wildcards.source} {wildcards.version}"
+        "Fetching {wildcards.source} {wildcards.version}, or listing the local copy of it"
     shell:
         "python -m codeii fetch --source {wildcards.source}"
         " --settings {params.settings:q} --code {params.code}"

@@ -1,7 +1,7 @@
 """Door of the raw data: the files of a source as published, listed with their hashes, never written again.
 
 `SHA256SUMS` is in the format of sha256sum(1). The files lie beside it, or, for a local copy, in the folder
-that the manifest names.
+that the manifest names. A twin and a fetched source never share a folder: each knows its own by a mark.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,9 +10,12 @@ from typing import Any
 
 from codeii.artifacts.atomic import write_text
 from codeii.artifacts.manifest import IntegrityError, Manifest, read_manifest, sha256_of, write_manifest
+from codeii.schema.progress import progress
 from codeii.schema.shard import WHOLE, Shard
 
 SUMS = "SHA256SUMS"
+TWIN_README, TWIN_MARK = "README.txt", "SYNTHETIC TWIN"  # the first words in the folder of a twin
+FETCHED = ".fetched"  # what a fetch keeps in the folder of a source: the publisher's list, hashes, archives unpacked
 
 
 def write_raw_archive(
@@ -24,23 +27,33 @@ def write_raw_archive(
     origin: str,
     settings: Mapping[str, Any],
     code: str,
+    more_facts: Mapping[str, Any] | None = None,
+    hashes: Mapping[str, str] | None = None,
 ) -> Path:
     """List `files` (below `root`) with their hashes in `folder`, and write the manifest.
 
     root : where the files lie; equal to `folder` unless the source is a local copy that is not to be duplicated.
+    more_facts : what else the manifest says of where the files came from.
+    hashes : sha256 of files that were hashed a moment ago, by name below `root`.
+
+    A copy of a twin is a twin, wherever it was fetched from.
     """
     listed = sorted(path.relative_to(root).as_posix() for path in files)
     if not listed:
         raise ValueError(f"{source}: no file found below {root}")
-    write_text(folder / SUMS, "".join(f"{sha256_of(root / name)}  {name}\n" for name in listed))
+    known = hashes or {}
+    named = progress(listed, len(listed), f"hashing {source}")
+    hashed = ((known.get(name) or sha256_of(root / name), name) for name in named)
+    write_text(folder / SUMS, "".join(f"{digest}  {name}\n" for digest, name in hashed))
     facts = {
         "source": source,
         "origin": origin,
         "root": "." if root == folder else str(root.resolve()),
         "files": len(listed),
         "bytes": sum((root / name).stat().st_size for name in listed),
+        **(more_facts or {}),
     }
-    synthetic = origin == "synthetic"
+    synthetic = origin == "synthetic" or bears_twin_mark(root)
     return write_manifest(
         folder, "raw", files=[SUMS], settings=settings, code=code, inputs=[], facts=facts, synthetic=synthetic
     )
@@ -60,6 +73,15 @@ def read_raw_archive(manifest_path: Path, shard: Shard = WHOLE) -> tuple[Path, M
         if sha256_of(path) != digest:
             raise IntegrityError(f"{path}: content changed since it was listed in {manifest_path.parent / SUMS}")
     return root, manifest
+
+
+def bears_twin_mark(folder: Path) -> bool:
+    """Whether the files in `folder` say of themselves that they are a synthetic twin."""
+    readme = folder / TWIN_README
+    if not readme.is_file():
+        return False
+    with readme.open(encoding="utf-8", errors="replace") as file:
+        return TWIN_MARK in file.read(4096)
 
 
 def listed_files(sums: Path) -> list[tuple[str, str]]:

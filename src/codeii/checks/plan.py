@@ -137,6 +137,9 @@ def _seconds(job: Job, known: Mapping[str, list[float]]) -> float | None:
 
 def _megabytes(job: Job, params: Params) -> float | None:
     """Bytes a stage writes, where they follow from the parameters: tensors of a twin; small things count as none."""
+    if job.rule == "fetch":
+        primary = params.sources[job.wildcards["source"]].primary
+        return primary.total_bytes / 1e6 if primary and primary.total_bytes else 0.0
     if job.rule not in ("synthesise", "record_shard", "tensor_shard"):
         return 0.0
     source = params.sources[job.wildcards["source"]]

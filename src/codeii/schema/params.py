@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, ValidationInfo, field_validator
 
+from codeii.schema.published import Archive, Primary
 from codeii.schema.split_policies import WAYS
 from codeii.schema.split_policies import FoldSplit as FoldSplit
 from codeii.schema.split_policies import HashedSplit as HashedSplit
@@ -43,13 +44,15 @@ class Source(Strict):
     """One data set: which version, where from, how it is laid out."""
 
     version: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="version as published")
-    origin: Literal["synthetic", "local", "awaiting"] = Field(
-        description="synthetic: make a twin; local: a copy on this machine; awaiting: not to be had yet, so that what "
-        "needs it is left out"
+    origin: Literal["synthetic", "local", "primary", "archive", "awaiting"] = Field(
+        description="synthetic: make a twin; local: a copy on this machine, left where it lies; primary: fetched from "
+        "the publisher; archive: fetched from a kept copy; awaiting: not to be had yet, what needs it is left out"
     )
     awaiting: Awaiting | None = Field(None, description="why and what to set (origin: awaiting); else without effect")
     twin: Twin | None = Field(None, description="size and seed of the twin (origin: synthetic)")
     path: str | None = Field(None, description="folder of the copy (origin: local), as published")
+    primary: Primary | None = Field(None, description="where the publisher gives it out (origin: primary)")
+    archive: Archive | None = Field(None, description="where a kept copy lies (origin: archive)")
     layout: Annotated[dict[str, Any], BeforeValidator(lambda value: {} if value is None else value)] = Field(
         default_factory=dict, description="declared layout, for sources whose format is not fixed; null: none"
     )

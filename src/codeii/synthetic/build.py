@@ -9,12 +9,12 @@ from typing import Any
 
 from codeii.artifacts.atomic import write_text
 from codeii.artifacts.manifest import NAME
-from codeii.artifacts.raw_archive import write_raw_archive
+from codeii.artifacts.raw_archive import FETCHED, TWIN_MARK, TWIN_README, write_raw_archive
 from codeii.schema.progress import progress
 from codeii.synthetic.planted import SENTENCES, plant
 from codeii.synthetic.population import population
 
-README, MARK = "README.txt", "SYNTHETIC TWIN"
+README, MARK = TWIN_README, TWIN_MARK
 
 
 def synthesise(source: str, settings: Mapping[str, Any], code: str, folder: Path) -> None:
@@ -46,6 +46,8 @@ def clear(folder: Path) -> None:
     entries = list(folder.iterdir())
     if not entries:
         return
+    if (folder / FETCHED).exists():
+        raise ValueError(f"{folder} holds a fetched source; a twin is never written over it. Give one another version")
     if not mark.is_file() or MARK not in mark.read_text(encoding="utf-8", errors="replace"):
         found = ", ".join(sorted(path.name for path in entries)[:3])
         raise ValueError(f"{folder} holds {found}, which is no synthetic twin; move it away, or set origin: local")

@@ -88,7 +88,7 @@ def not_run_words(params: Params) -> list[str]:
     for part in (part for part in lost if part.part == "predictions"):
         lines.append(f"not run: predictions of {part.experiment} for {part.source}, because {part.because}")
     lines += list(_new_references(params, lost))
-    return lines + [_what_to_set(params, source) for source in awaited_sources(params)] if lost else []
+    return lines + [why_awaited(params, source) for source in awaited_sources(params)] if lost else []
 
 
 def awaited_sources(params: Params) -> list[str]:
@@ -147,7 +147,8 @@ def _new_references(params: Params, lost: list[NotRun]) -> Iterator[str]:
             yield f"note: starts of {part.experiment} are compared with {first}, as {part.start} is not run"
 
 
-def _what_to_set(params: Params, source: str) -> str:
+def why_awaited(params: Params, source: str) -> str:
+    """Why a source cannot be had yet and what to set once it can, as a sentence."""
     settings = params.sources[source]
     said = settings.awaiting
     reason = f": {said.reason}" if said else ""

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from codeii.artifacts.atomic import write_text
 from codeii.schema import params as words
+from codeii.schema import published
 from codeii.workflow.plugins import model_settings, names_in
 
 SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
@@ -16,6 +17,11 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("sources.<source>", words.Source),
     ("sources.<source>.twin", words.Twin),
     ("sources.<source>.awaiting", words.Awaiting),
+    ("sources.<source>.primary", published.Primary),
+    ("sources.<source>.primary.licence", published.Licence),
+    ("sources.<source>.primary.listing", published.Listing),
+    ("sources.<source>.primary.files.<file>", published.Pin),
+    ("sources.<source>.archive", published.Archive),
     ("preprocessing.<name>", words.Preprocessing),
     ("tasks.<task>", words.Task),
     ("tasks.<task>.splits, by the source's folds", words.FoldSplit),

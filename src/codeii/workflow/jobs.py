@@ -45,7 +45,7 @@ def all_jobs(declared: Params) -> list[Job]:
     tasks = list(dict.fromkeys(experiment.task for experiment in experiments.values()))
     sources = list(dict.fromkeys(_sources_of(params, experiments)))
     pairs = list(dict.fromkeys(_tensors_of(params, experiments)))
-    jobs = [_raw(params, source) for source in sources]
+    jobs = [raw_job(params, source) for source in sources]
     for source in sources:
         jobs += _records(params, source)
     jobs += [_audit(params, source) for source in sources]
@@ -81,7 +81,8 @@ def raw_folder(params: Params, source: str) -> str:
     return f"data/raw/{source}/{settings.version}{suffix}"
 
 
-def _raw(params: Params, source: str) -> Job:
+def raw_job(params: Params, source: str) -> Job:
+    """The job that makes or fetches the raw data of a source."""
     settings = params.sources[source]
     version = raw_folder(params, source).rsplit("/", 1)[1]
     wildcards = {"source": source, "version": version}
@@ -90,7 +91,8 @@ def _raw(params: Params, source: str) -> Job:
         kept = settings.model_dump(include={"version", "twin", "layout"})
         return Job("synthesise", "raw", wildcards, raw_folder(params, source), {}, kept, code)
     code = code_fingerprint("codeii.fetch.build")
-    kept = settings.model_dump(include={"version", "path"})
+    of_origin = {"local": "path"}.get(settings.origin, settings.origin)
+    kept = settings.model_dump(include={"version", "origin", of_origin})
     return Job("fetch", "raw", wildcards, raw_folder(params, source), {}, kept, code)
 
 

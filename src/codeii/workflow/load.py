@@ -69,6 +69,12 @@ def _check_sources(params: Params) -> None:
             raise ValueError(f"sources.{name}.twin: missing; a synthetic source says how many records to make")
         if source.origin == "local" and source.path is None:
             raise ValueError(f"sources.{name}.path: missing; a local source says in which folder it lies")
+        if source.origin in ("primary", "archive") and getattr(source, source.origin) is None:
+            raise ValueError(
+                f"sources.{name}.{source.origin}: missing; origin {source.origin} says where the files are"
+            )
+        if source.primary and not (source.primary.listing or source.primary.files):
+            raise ValueError(f"sources.{name}.primary: neither listing nor files; one of them names what is fetched")
 
 
 def _check_tasks(params: Params) -> None:
