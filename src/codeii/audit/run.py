@@ -56,6 +56,10 @@ def subject_of(records: Path, raw: Path, settings: Mapping[str, Any]) -> Subject
     archive = load_manifest(raw, "raw")  # its files were verified when the records were read from them
     synthetic = store.manifest.synthetic
     card = store.manifest.facts["card"]
+    seen: dict[str, dict[str, float | None]] = {}  # most records of a source share their statements with others
+    statements = [
+        seen.setdefault(text, said) for text, said in zip(store.records["statements"], store.statements(), strict=True)
+    ]
     return Subject(
         source=str(settings["source"]),
         synthetic=synthetic,
@@ -64,7 +68,7 @@ def subject_of(records: Path, raw: Path, settings: Mapping[str, Any]) -> Subject
         expected_exams=int(archive.settings["twin"]["records"]) if synthetic else card["records"],
         records=store.records,
         excluded=store.excluded,
-        statements=list(store.statements()),
+        statements=statements,
         label_sets=tuple(_label_set(name, digest) for name, digest in settings["label_sets"].items()),
         planted=planted_in(_readme(raw, archive)) if synthetic else {},
     )

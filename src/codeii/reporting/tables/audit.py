@@ -98,17 +98,18 @@ def _verdicts(study: Study, name: str, audit: Audit) -> Part:
 
 
 def _known(study: Study) -> Part:
-    """Documented faults; those of records that the copy does not hold are only counted."""
+    """Documented faults; those of records that the copy does not hold, or rightly does not name, are only counted."""
     lines = [
         (name, item.record_id, item.state, item.what, item.expected, item.found, item.since, audit.manifest.synthetic)
         for name, audit in study.audits.items()
         for item in audit.report.known
     ]
     values = pd.DataFrame(lines, columns=list(KNOWN_COLUMNS))
-    there = values[values["state"] != "absent"]
+    rightly = (values["expected"] == "not named") & (values["state"] == "found")
+    there = values[(values["state"] != "absent") & ~rightly]
     shown = _as_text(study, there.drop(columns=["since"]))
     hidden = len(values) - len(there)
-    note = f"{count(hidden)} more are documented of records that are not in these copies." if hidden else ""
+    note = f"{count(hidden)} more are documented of records that are not in these copies or releases." if hidden else ""
     note = note or ("" if len(values) else "No fault is documented of these sources.")
     missing = int((values["state"] == "missing").sum())
     title = f"Known faults: {count(len(there))} here, {count(missing)} of them not found"
