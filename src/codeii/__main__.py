@@ -50,7 +50,7 @@ def _for_people(add: Add) -> None:
     for run, example in (
         (verbs.plan, "codeii plan --params params.yaml config/paper.yaml"),
         (verbs.verify, "codeii verify --full"),
-        (verbs.restore, "git clone ... && dvc pull && codeii restore"),
+        (verbs.restore, "codeii restore"),
     ):
         command = _command(add, run, example)
         command.add_argument(

@@ -62,7 +62,8 @@ def restore(params: list[Path]) -> str:
     found = look_at(all_jobs(load_params(params)), hashes)
     if found.faults:
         drop_receipts()
-        raise IntegrityError("\n".join([*found.faults, f"{len(found.faults)} faults; nothing was touched"]))
+        advice = "check out the commit and parameters these results belong to, or pull what is damaged again"
+        raise IntegrityError("\n".join([*found.faults, f"{len(found.faults)} faults; nothing was touched; {advice}"]))
     if not found.verified:
         raise ValueError(f"nothing of this study is below {Path.cwd()}; pull it first: dvc pull")
     targets = [job.manifest for job in found.verified]

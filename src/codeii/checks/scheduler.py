@@ -14,7 +14,7 @@ def touch(targets: Sequence[str], params: Sequence[Path]) -> None:
 
     Raises ValueError with Snakemake's own words where it refuses, for instance because another one runs here.
     """
-    _snakemake(params, "--quiet", "all", "--touch", "--force", "--", *targets)
+    _snakemake(params, "--quiet", "host", "--touch", "--force", "--", *targets)
 
 
 def planned(targets: Sequence[str], params: Sequence[Path]) -> dict[str, int]:
