@@ -21,16 +21,13 @@ Add = Callable[..., argparse.ArgumentParser]
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; faults are a sentence on the standard error, never a stack trace."""
     args = _parser().parse_args(argv)
-    from codeii.artifacts.manifest import IntegrityError
-
     try:
         args.run(args)
-    except IntegrityError as error:
-        print(f"codeii {args.command}: {error}", file=sys.stderr)
-        return BROKEN
     except (ValueError, OSError) as error:
+        from codeii.artifacts.manifest import IntegrityError  # costs a tenth of a second, so only now
+
         print(f"codeii {args.command}: {error}", file=sys.stderr)
-        return BAD_DATA
+        return BROKEN if isinstance(error, IntegrityError) else BAD_DATA
     except KeyboardInterrupt:
         print(f"codeii {args.command}: interrupted; run the same again to go on", file=sys.stderr)
         return INTERRUPTED
@@ -56,7 +53,8 @@ def _parser() -> argparse.ArgumentParser:
 def _for_people(add: Add) -> None:
     for run, example in (
         (verbs.plan, "codeii plan --params params.yaml config/paper.yaml"),
-        (verbs.verify, "codeii verify"),
+        (verbs.verify, "codeii verify --full"),
+        (verbs.restore, "codeii restore"),
     ):
         command = _command(add, run, example)
         command.add_argument(
@@ -70,6 +68,8 @@ def _for_people(add: Add) -> None:
         if run is verbs.verify:
             stages = ("raw", "tensors", "runs", "scores")
             command.add_argument("--stage", choices=stages, help="only up to this stage of dvc.yaml (default: all)")
+            text = "read every file again, whatever is remembered of it: finds rot that leaves no mark in time or size"
+            command.add_argument("--full", action="store_true", help=text)
         if run is verbs.plan:
             text = "print what a job of each rule took here, for seconds_of_the_built_in_study.csv"
             command.add_argument("--measured", action="store_true", help=text)

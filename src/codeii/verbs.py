@@ -158,21 +158,23 @@ def report(args: Arguments) -> None:
 
 
 def verify(args: Arguments) -> None:
-    """Check every artefact against params.yaml, the code and its hashes."""
-    from codeii.artifacts.manifest import IntegrityError
-    from codeii.checks.verify import verify
-    from codeii.workflow.awaiting import not_run_words
-    from codeii.workflow.load import load_params
+    """Check every artefact against params.yaml, the code and its hashes; --full reads every file again."""
+    from codeii.checks.receipt import answer, words_of
 
-    params = load_params(args.params)
-    found = verify(params, args.stage)
-    if found.faults:
-        raise IntegrityError("\n".join([*found.faults, f"{len(found.faults)} faults in {found.artefacts} artefacts"]))
-    if found.of_other_environments:
-        print(f"note: {found.of_other_environments} artefacts were made in another environment than this one")
-    print(f"verified: {found.artefacts} artefacts, {found.bytes_hashed / 1e6:.0f} MB, all current")
-    for line in not_run_words(params):
-        print(line)
+    words = words_of(args.stage, [str(path) for path in args.params])
+    said = None if args.full else answer(words)
+    if said is None:
+        from codeii.checks.remember import verified
+
+        said = verified(args.params, args.stage, args.full, words)
+    print(said)
+
+
+def restore(args: Arguments) -> None:
+    """Make a pulled or copied tree current for Snakemake after checking all of it; nothing is made again."""
+    from codeii.checks.restore import restore
+
+    print(restore(args.params))
 
 
 def plan(args: Arguments) -> None:

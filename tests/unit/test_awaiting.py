@@ -173,5 +173,5 @@ def test_plan_says_what_is_not_run(
 def test_verify_misses_nothing_that_was_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     found = verify(awaiting("code_ii_open"))
-    assert found.artefacts == len(found.faults) > 0  # nothing is there yet, and nothing else is asked for
+    assert found.artefacts == 0 and len(found.faults) > 50  # nothing is there yet, and nothing else is asked for
     assert not any("code_ii" in fault for fault in found.faults)

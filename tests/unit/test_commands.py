@@ -9,7 +9,7 @@ import pytest
 from codeii.__main__ import main
 
 ROOT = Path(__file__).parents[2]
-PEOPLE = ("plan", "verify", "headline")
+PEOPLE = ("plan", "verify", "restore", "headline")
 RULES = (
     "synthesise",
     "fetch",

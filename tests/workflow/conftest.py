@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,3 +75,23 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     checkout = copy_checkout(tmp_path_factory.mktemp("study") / "checkout", "tests/params/tiny.yaml")
     checkout.snakemake()
     return checkout
+
+
+@pytest.fixture(scope="session")
+def with_git(finished: Checkout) -> Iterator[Checkout]:
+    """The finished checkout as a git repository, its results recorded by `dvc repro`."""
+    (finished.folder / ".dvc/config.local").unlink(missing_ok=True)
+    for command in (
+        ("git", "init", "-q"),
+        ("git", "config", "user.email", "test@example.org"),
+        ("git", "config", "user.name", "test"),
+        ("git", "add", "-A"),
+        ("git", "commit", "-qm", "a study"),
+    ):
+        finished.run(*command)
+    manifests = {path: path.stat().st_mtime_ns for path in (finished.folder / "results").rglob("manifest.json")}
+    output = finished.run("dvc", "repro")
+    assert output.count("Nothing to be done") == 5, "DVC ran again what Snakemake had made"
+    assert {path: path.stat().st_mtime_ns for path in manifests} == manifests
+    yield finished
+    shutil.rmtree(finished.folder / ".git")

@@ -1,7 +1,6 @@
 """DVC records what Snakemake made: nothing runs twice, nothing stale passes."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,26 +8,6 @@ import pytest
 from tests.workflow.conftest import Checkout
 
 pytestmark = [pytest.mark.study, pytest.mark.xdist_group("tiny study")]
-
-
-@pytest.fixture(scope="module")
-def with_git(finished: Checkout) -> Iterator[Checkout]:
-    """The finished checkout as a git repository, its results recorded by `dvc repro`."""
-    (finished.folder / ".dvc/config.local").unlink(missing_ok=True)
-    for command in (
-        ("git", "init", "-q"),
-        ("git", "config", "user.email", "test@example.org"),
-        ("git", "config", "user.name", "test"),
-        ("git", "add", "-A"),
-        ("git", "commit", "-qm", "a study"),
-    ):
-        finished.run(*command)
-    manifests = {path: path.stat().st_mtime_ns for path in (finished.folder / "results").rglob("manifest.json")}
-    output = finished.run("dvc", "repro")
-    assert output.count("Nothing to be done") == 5, "DVC ran again what Snakemake had made"
-    assert {path: path.stat().st_mtime_ns for path in manifests} == manifests
-    yield finished
-    shutil.rmtree(finished.folder / ".git")
 
 
 def test_a_second_repro_runs_no_stage(with_git: Checkout) -> None:

@@ -1,12 +1,15 @@
 """The tiny study, end to end: what runs, what reruns, what is noticed."""
 
+import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from codeii.checks.receipt import signature
 from tests.workflow.conftest import Checkout
 
 pytestmark = [pytest.mark.study, pytest.mark.xdist_group("tiny study")]
@@ -110,6 +113,26 @@ def test_verify_reaches_the_files_that_stand_only_in_lists(finished: Checkout) -
         finally:
             path.write_bytes(kept)
             os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+def test_verify_is_short_the_second_time_and_full_sees_what_leaves_no_mark(finished: Checkout) -> None:
+    finished.run("codeii", "verify")
+    time.sleep(0.2)
+    finished.run("codeii", "verify")
+    assert "no file changed since" in finished.run("codeii", "verify")
+    name = "results/scores/ptbxl_superdiagnostic/resnet1d/scores.csv"
+    remembered = finished.folder / "scratch/verify/hashes.json"
+    with edited(finished.folder / name, "0.", "1."):
+        assert "scores.csv: content changed" in finished.run("codeii", "verify", expect=4)
+    finished.run("codeii", "verify")
+    with edited(finished.folder / name, "0.", "1."):
+        # A rotten block: the bytes are others, and nothing of what is remembered of the file.
+        content = json.loads(remembered.read_text())
+        content["files"][name][:4] = signature(str(finished.folder / name))
+        remembered.write_text(json.dumps(content))
+        assert "all current" in finished.run("codeii", "verify")
+        assert "scores.csv: content changed" in finished.run("codeii", "verify", "--full", expect=4)
+        assert "scores.csv: content changed" in finished.run("codeii", "verify", expect=4), "what was seen stays seen"
 
 
 def test_plan_says_what_is_to_be_done(finished: Checkout) -> None:

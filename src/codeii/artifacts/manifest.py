@@ -84,8 +84,8 @@ def write_manifest(
     return folder / NAME
 
 
-def load_manifest(path: Path, kind: str) -> Manifest:
-    """Read a manifest of the given kind without looking at the files it lists.
+def load_manifest(path: Path, kind: str | None) -> Manifest:
+    """Read a manifest of the given kind, or of any (None), without looking at the files it lists.
 
     Raises IntegrityError where it is absent, torn or of another kind.
     """
@@ -95,7 +95,7 @@ def load_manifest(path: Path, kind: str) -> Manifest:
         manifest = Manifest.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except (ValidationError, ValueError) as error:
         raise IntegrityError(f"{path}: not a manifest ({error.__class__.__name__}); delete it and run again") from error
-    if manifest.kind != kind:
+    if kind is not None and manifest.kind != kind:
         raise IntegrityError(f"{path}: kind {manifest.kind!r}, expected {kind!r}")
     return manifest
 

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from codeii.artifacts.manifest import IntegrityError, Manifest, check_files, environment, load_manifest, sha256_of
-from codeii.artifacts.predictions import runs_of_set
-from codeii.artifacts.raw_archive import read_raw_archive
+from codeii.artifacts.manifest import IntegrityError, Manifest, environment, load_manifest, sha256_of
+from codeii.checks.reach import HashOf, Reach, check_listed, listed_below
 from codeii.schema.params import Params
 from codeii.schema.progress import progress
 from codeii.workflow.jobs import Job, all_jobs
@@ -33,42 +32,47 @@ class Verdict:
 
     faults: list[str]
     artefacts: int
-    bytes_hashed: int
+    bytes_listed: int
     of_other_environments: int  # made with another Python, lock or kind of machine than is here now
 
 
-def verify(params: Params, stage: str | None = None) -> Verdict:
+def verify(params: Params, stage: str | None = None, hash_of: HashOf = sha256_of) -> Verdict:
     """Check every artefact of the study below the working directory, or those up to a stage.
 
+    hash_of : sha256 of a file; `Hashes.of` does not read again what it knows.
     What was logged to the tracker is not looked at: it is a sink, and losing it loses nothing.
     """
     jobs = [job for job in all_jobs(params) if job.kind in (STAGES[stage] if stage else ALL)]
-    faults: list[str] = []
-    size = elsewhere = 0
+    judged = [judge(job, hash_of) for job in progress(jobs, len(jobs), "verify")]
+    return verdict_of([manifest for manifest, _ in judged if manifest], [fault for _, some in judged for fault in some])
+
+
+def verdict_of(manifests: list[Manifest], faults: list[str]) -> Verdict:
+    """Sum up what was judged."""
+    size = sum(int(one.facts.get("bytes", sum(entry.bytes for entry in one.files.values()))) for one in manifests)
     here = environment()
-    for job in progress(jobs, len(jobs), "verify"):
-        try:
-            manifest = load_manifest(Path(job.manifest), job.kind)
-            size += int(manifest.facts.get("bytes", sum(entry.bytes for entry in manifest.files.values())))
-            elsewhere += manifest.environment != here
-            faults += _differences(job, manifest)
-            check_files(Path(job.folder), manifest.files)
-            _check_below(job)
-        except IntegrityError as error:
-            faults.append(str(error))
-    return Verdict(faults, len(jobs), size, elsewhere)
+    return Verdict(faults, len(manifests), size, sum(one.environment != here for one in manifests))
 
 
-def _check_below(job: Job) -> None:
-    """Hash what a manifest reaches only through a list: raw files, and the runs of a prediction set."""
-    if job.kind == "raw":
-        read_raw_archive(Path(job.manifest))
-    if job.kind == "prediction_set":
-        for path in runs_of_set(Path(job.manifest)):
-            check_files(path.parent, load_manifest(path, "predictions").files)
+def judge(job: Job, hash_of: HashOf, reach: Reach = listed_below) -> tuple[Manifest | None, list[str]]:
+    """Check one artefact and the files it reaches: its manifest, None where there is none, and a sentence per fault."""
+    path = Path(job.manifest)
+    try:
+        if path.is_file():
+            hash_of(path)  # before it is read, so that a change in between is not remembered as checked
+        manifest = load_manifest(path, job.kind)
+    except IntegrityError as error:
+        return None, [str(error)]
+    faults = list(_differences(job, manifest, hash_of))
+    try:
+        for listed in reach(path, manifest):
+            check_listed(listed, hash_of)
+    except IntegrityError as error:
+        faults.append(str(error))
+    return manifest, faults
 
 
-def _differences(job: Job, manifest: Manifest) -> Iterator[str]:
+def _differences(job: Job, manifest: Manifest, hash_of: HashOf) -> Iterator[str]:
     expected = json.loads(json.dumps(job.settings))
     for key in sorted(set(expected) | set(manifest.settings)):
         if expected.get(key) != manifest.settings.get(key):
@@ -82,5 +86,5 @@ def _differences(job: Job, manifest: Manifest) -> Iterator[str]:
         odd = sorted(paths ^ set(manifest.inputs))
         yield f"{job.manifest}: inputs differ from the study's: {', '.join(odd[:3])}; run the study"
     for path in sorted(paths & set(manifest.inputs)):
-        if Path(path).is_file() and sha256_of(Path(path)) != manifest.inputs[path]:
+        if Path(path).is_file() and hash_of(Path(path)) != manifest.inputs[path]:
             yield f"{job.manifest}: made from another {path} than is there now; run the study"
