@@ -464,24 +464,6 @@ def test_two_fetches_of_one_source_do_not_mix(publisher: Publisher) -> None:
     assert data_in(run(settings(publisher)))["large.dat"] == LARGE
 
 
-@pytest.fixture
-def full_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 8 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = (
-        subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)], capture_output=True, text=True, check=False
-        )
-        if shutil.which("mount") and os.geteuid() == 0
-        else None
-    )
-    if mounted is None or mounted.returncode:
-        pytest.skip(f"needs to mount a small disk: {mounted.stderr if mounted else 'not root'}")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
 @pytest.mark.parametrize("announced", [True, False])
 def test_a_full_disk_is_said_in_words_and_a_rerun_goes_on(
     publisher: Publisher, full_disk: Path, announced: bool

@@ -17,8 +17,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from codeii.artifacts.space import DiskFull
 from codeii.fetch import unpack as room
-from codeii.fetch.space import DiskFull
 from codeii.fetch.unpack import unpack
 
 Entry = tuple[str, bytes]

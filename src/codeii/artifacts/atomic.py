@@ -7,18 +7,29 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from codeii.artifacts.space import check_space, refuse_full_disk
+
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; when the block ends well it becomes `path`, else it is removed."""
+def whole_file(path: Path, size: int | None = None) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; when the block ends well it becomes `path`, else it is removed.
+
+    size : bytes the file will have, where known. Raises DiskFull where there is no room for them or for what is
+    written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp.{os.getpid()}{path.suffix}")
     try:
+        if size is not None:
+            check_space(path.parent, size)
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
         sync_folder(path.parent)
+    except OSError as error:
+        refuse_full_disk(error, path.parent, size)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -108,7 +108,7 @@ def write_tensor_shard(
     """
     header = {"descr": "<i2", "fortran_order": False, "shape": (rows, leads, samples)}
     written = 0
-    with whole_file(folder / SIGNALS) as temporary, temporary.open("wb") as file:
+    with whole_file(folder / SIGNALS, rows * leads * samples * 2) as temporary, temporary.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         for block in tensors:
             if block.dtype != np.int16 or block.shape[1:] != (leads, samples):

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from codeii.artifacts.manifest import IntegrityError
-from codeii.fetch.space import DiskFull
+from codeii.artifacts.space import DiskFull
 from codeii.schema.progress import byte_progress
 
 Item = TypeVar("Item")

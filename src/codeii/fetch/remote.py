@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from codeii.artifacts.manifest import sha256_of
+from codeii.artifacts.space import check_space
 from codeii.fetch.listing import Wanted, to_unpack
 from codeii.fetch.pool import in_parallel
-from codeii.fetch.space import check_space
 from codeii.fetch.state import Found, State, Unpacked, read_state, write_state
 from codeii.fetch.transfer import Way, bring, differs, hashes_of
 from codeii.fetch.tree import bytes_below, refuse_strangers

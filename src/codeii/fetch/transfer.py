@@ -13,9 +13,9 @@ from typing import IO
 
 from codeii.artifacts.atomic import sync_folder
 from codeii.artifacts.manifest import IntegrityError
+from codeii.artifacts.space import check_space, refuse_full_disk
 from codeii.fetch.listing import Wanted
 from codeii.fetch.part import drop_part, part_of, read_note, write_note
-from codeii.fetch.space import check_space, refuse_full_disk
 from codeii.fetch.state import Found
 from codeii.fetch.web import Setback, Web, address_of, answer, blocks, refuse_page
 

@@ -18,8 +18,8 @@ from typing import IO
 
 from codeii.artifacts.atomic import sync_folder
 from codeii.artifacts.manifest import sha256_of
+from codeii.artifacts.space import check_space, refuse_full_disk
 from codeii.fetch.names import refuse_clashes, refuse_ours, safe_name
-from codeii.fetch.space import check_space, refuse_full_disk
 from codeii.schema.progress import size_text
 
 MOST_MEMBERS = 1_000_000  # PTB-XL, the source of the most files, has 87,000
