@@ -150,7 +150,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
         folder = Path(name)
         write_release(folder / "raw", records)
-        finished(job("fetch", {"version": "1", "path": str(folder / "raw")}, folder / "listed", "--source", "ptbxl"))
+        finished(
+            job(
+                "fetch",
+                {"version": "1", "origin": "local", "path": str(folder / "raw")},
+                folder / "listed",
+                "--source",
+                "ptbxl",
+            )
+        )
         programs = {
             "peer": lambda: finished(started("-c", PEER, str(folder / "raw"), str(folder / "peer.hdf5"), str(fewer))),
             "one program": lambda: finished(

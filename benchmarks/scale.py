@@ -57,7 +57,11 @@ def measure(folder: Path, records: int, shard_records: int) -> dict[str, list[Co
     """Every job for the first `records` records of the release in `folder`."""
     shards = max(1, records // shard_records)
     raw = folder / "listed"
-    costs = {"fetch": [run("fetch", {"version": "1", "path": str(folder / "raw")}, raw, "--source", "ptbxl")]}
+    costs = {
+        "fetch": [
+            run("fetch", {"version": "1", "origin": "local", "path": str(folder / "raw")}, raw, "--source", "ptbxl")
+        ]
+    }
     parts: dict[str, list[Path]] = {"record_shard": [], "tensor_shard": []}
     for index in range(shards):
         out = folder / "records" / "shards" / str(index)

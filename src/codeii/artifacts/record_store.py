@@ -8,7 +8,7 @@ they are.
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +52,12 @@ class RecordStore:
     folder: Path
     records: pd.DataFrame  # STORE_COLUMNS
     excluded: pd.DataFrame
+    _places: np.ndarray  # (record, 3) start, stop and shard: asking pandas for one row takes longer than to filter it
     _opened: dict[int, np.ndarray] = field(default_factory=dict)
 
     def signal(self, row: int) -> np.ndarray:
         """(12, sample) int16 of the record in `row`, uV, in `LEADS` order. Raises IntegrityError on changed files."""
-        place = self.records[["start", "stop", "shard"]].iloc[row]
-        start, stop, shard = place.astype(int).tolist()
+        start, stop, shard = self._places[row].tolist()
         if shard not in self._opened:
             self._opened[shard] = _open_signals(self.folder / SHARDS / str(shard))
         return self._opened[shard][start:stop].reshape(12, -1)
@@ -173,7 +173,8 @@ def read_record_store(manifest_path: Path) -> RecordStore:
     records = pd.read_parquet(folder / RECORDS)
     shards = [folder / SHARDS / str(number) / NAME for number in range(manifest.facts["shards"])]
     _check(records, [int(load_manifest(path, "record_shard").facts["signal_values"]) for path in shards])
-    return RecordStore(manifest, folder, records, _read_excluded(folder))
+    places = records[["start", "stop", "shard"]].to_numpy(np.int64)
+    return RecordStore(manifest, folder, records, _read_excluded(folder), places)
 
 
 def _open_signals(folder: Path) -> np.ndarray:
@@ -200,7 +201,7 @@ def _row(record: Record, start: int, stop: int) -> dict[str, Any]:
         raise ValueError(f"record {record.record_id}: signal is {found}, expected int16 (12, sample)")
     statements = json.dumps(dict(record.statements), ensure_ascii=False)
     values = {name: getattr(record, name) for name in COLUMNS if hasattr(record, name)}
-    values |= asdict(record.measures) if record.measures else dict.fromkeys(MEASURES, math.nan)
+    values |= {name: getattr(record.measures, name, math.nan) for name in MEASURES}  # NaN before the gates
     return {**values, "start": start, "stop": stop, "statements": statements, "flags": " ".join(record.flags)}
 
 
