@@ -87,6 +87,12 @@ def _for_data(add: Add) -> None:
     for run in (verbs.tensors, verbs.targets):
         command = _job(add, run, f"codeii {run.__name__} --records results/records/ptbxl/manifest.json ...")
         _manifests(command, "records")
+    _manifests(_job(add, verbs.descriptors, "codeii descriptors --records R/manifest.json ..."), "records")
+    command = _job(add, verbs.duplicates, "codeii duplicates --records R... --descriptors D... ...")
+    _manifests(command, "records", "descriptors", many=True)
+    command = _job(add, verbs.leakage, "codeii leakage --duplicates P/manifest.json --targets Y... ...")
+    _manifests(command, "duplicates")
+    _manifests(command, "targets", many=True)
 
 
 def _for_runs(add: Add) -> None:
@@ -101,7 +107,7 @@ def _for_runs(add: Add) -> None:
     _manifests(command, "tensors")
     _manifests(command, "checkpoints", many=True)
     command = _job(add, verbs.evaluate, "codeii evaluate --predictions results/predictions/.../manifest.json ...")
-    _manifests(command, "predictions", "targets")
+    _manifests(command, "predictions", "targets", "leakage")
     command = _command(add, verbs.tracking_store, "codeii tracking_store --settings '{...}' --out results/tracking")
     _settings_and_out(command)
     _manifests(_job(add, verbs.track, "codeii track --runs R... --scores S... ..."), "runs", "scores", many=True)

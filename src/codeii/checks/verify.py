@@ -16,12 +16,23 @@ from codeii.schema.params import Params
 from codeii.schema.progress import progress
 from codeii.workflow.jobs import Job, all_jobs
 
+LEAKAGE = ("descriptors", "duplicates", "leakage")
 # What each stage of dvc.yaml ends with.
 STAGES = {
     "raw": ("raw",),
-    "tensors": ("raw", "records", "tensors", "targets"),
-    "runs": ("raw", "records", "tensors", "targets", "checkpoint", "prediction_set", "submission"),
-    "scores": ("raw", "records", "tensors", "targets", "checkpoint", "prediction_set", "submission", "scores"),
+    "tensors": ("raw", "records", "tensors", "targets", *LEAKAGE),
+    "runs": ("raw", "records", "tensors", "targets", *LEAKAGE, "checkpoint", "prediction_set", "submission"),
+    "scores": (
+        "raw",
+        "records",
+        "tensors",
+        "targets",
+        *LEAKAGE,
+        "checkpoint",
+        "prediction_set",
+        "submission",
+        "scores",
+    ),
 }
 ALL = (*STAGES["scores"], "table", "figure", "report")
 

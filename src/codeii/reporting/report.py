@@ -20,7 +20,7 @@ from codeii.reporting.study import WARNINGS, Inputs, Origin, named, origin_of
 REPORT, METRICS = "report.html", "metrics.json"
 SECTIONS = ("Results", "Transfer", "Fewer labels", "Pretraining", "Classes", "Data", "Runs")
 KIND_OF = {"records": "records", "targets": "targets", "runs": "checkpoint", "predictions": "prediction_set"}
-KIND_OF |= {"scores": "scores", "submissions": "submission"}
+KIND_OF |= {"scores": "scores", "submissions": "submission", "leakage": "leakage"}
 LARGEST_SVG = 700_000  # bytes; a larger figure goes into the page as its PNG where that is smaller
 SHORT = 12  # hex digits of a hash that are shown
 

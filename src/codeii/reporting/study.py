@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from codeii.artifacts.checkpoint import CARD, HISTORY, CheckpointCard
+from codeii.artifacts.leakage import Leakage, read_leakage
 from codeii.artifacts.manifest import IntegrityError, Manifest, read_manifest
 from codeii.artifacts.predictions import Predictions, read_predictions, runs_of_set
 from codeii.artifacts.record_store import RecordStore, read_record_store
@@ -35,6 +36,7 @@ class Inputs:
     predictions: tuple[Path, ...] = ()
     scores: tuple[Path, ...] = ()
     submissions: tuple[Path, ...] = ()
+    leakage: tuple[Path, ...] = ()
     tables: tuple[Path, ...] = ()
     figures: tuple[Path, ...] = ()
 
@@ -74,6 +76,7 @@ class Study:
     scores: pd.DataFrame  # SCORE_COLUMNS and "synthetic", the experiments one below the other
     comparisons: pd.DataFrame  # COMPARISON_COLUMNS and "synthetic"
     submissions: tuple[tuple[Path, Manifest], ...]
+    leakage: Leakage | None
     origin: Origin
 
     @property
@@ -99,7 +102,8 @@ def read_study(inputs: Inputs) -> Study:
     predictions = tuple(read_predictions(path) for many in inputs.predictions for path in runs_of_set(many))
     scores = [read_scores(path) for path in inputs.scores]
     submissions = tuple((path, read_manifest(path, "submission")) for path in inputs.submissions)
-    made: list[Any] = [*stores, *targets, *runs, *predictions, *scores]
+    leakage = [read_leakage(path) for path in inputs.leakage]
+    made: list[Any] = [*stores, *targets, *runs, *predictions, *scores, *leakage]
     manifests = [item.manifest for item in made] + [manifest for _, manifest in submissions]
     return Study(
         records=_by_name(((named(store.manifest, "source"), store) for store in stores), "source"),
@@ -109,6 +113,7 @@ def read_study(inputs: Inputs) -> Study:
         scores=_stacked([(item.scores, item.manifest.synthetic) for item in scores], SCORE_COLUMNS),
         comparisons=_stacked([(item.comparisons, item.manifest.synthetic) for item in scores], COMPARISON_COLUMNS),
         submissions=submissions,
+        leakage=leakage[0] if leakage else None,
         origin=origin_of(manifest.synthetic for manifest in manifests),
     )
 
