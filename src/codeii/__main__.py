@@ -100,6 +100,13 @@ def _for_data(add: Add) -> None:
         _job(add, verbs.tensors, "codeii tensors --shards results/tensors/.../shards/0/... ..."), "shards", many=True
     )
 
+    _manifests(_job(add, verbs.descriptors, "codeii descriptors --records R/manifest.json ..."), "records")
+    command = _job(add, verbs.duplicates, "codeii duplicates --records R... --descriptors D... ...")
+    _manifests(command, "records", "descriptors", many=True)
+    command = _job(add, verbs.leakage, "codeii leakage --duplicates P/manifest.json --targets Y... ...")
+    _manifests(command, "duplicates")
+    _manifests(command, "targets", many=True)
+
 
 def _for_fetch(add: Add, as_a_job: str) -> None:
     """People name a source and the rest is looked up in the parameters; the rule passes everything."""
@@ -141,7 +148,7 @@ def _for_runs(add: Add) -> None:
     _manifests(command, "tensors")
     _manifests(command, "checkpoints", many=True)
     command = _job(add, verbs.evaluate, "codeii evaluate --predictions results/predictions/.../manifest.json ...")
-    _manifests(command, "predictions", "targets")
+    _manifests(command, "predictions", "targets", "leakage")
     command = _command(add, verbs.tracking_store, "codeii tracking_store --settings '{...}' --out results/tracking")
     _settings_and_out(command)
     _manifests(_job(add, verbs.track, "codeii track --runs R... --scores S... ..."), "runs", "scores", many=True)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from codeii.reporting.study import Inputs
 
-NEEDS = ("records", "audits", "targets", "runs", "predictions", "scores", "submissions")
-REPORT_NEEDS = ("tables", "figures", "records", "audits", "runs", "scores")
+NEEDS = ("records", "audits", "targets", "runs", "predictions", "scores", "submissions", "leakage")
+REPORT_NEEDS = ("tables", "figures", "records", "audits", "runs", "scores", "leakage")
 Arguments = argparse.Namespace
 
 
@@ -94,6 +94,27 @@ def targets(args: Arguments) -> None:
     build_targets(args.records, args.settings, args.code, args.out)
 
 
+def descriptors(args: Arguments) -> None:
+    """Describe the recordings of a source, so that copies of them can be found."""
+    from codeii.leakage.build import build_descriptors
+
+    build_descriptors(args.records, args.settings, args.code, args.out)
+
+
+def duplicates(args: Arguments) -> None:
+    """Find recordings that occur twice, in any form, inside and across all sources."""
+    from codeii.leakage.find import find_duplicates
+
+    find_duplicates(args.records, args.descriptors, args.settings, args.code, args.out)
+
+
+def leakage(args: Arguments) -> None:
+    """Stop where a recording or patient reaches from training into a test, unless it is waived."""
+    from codeii.leakage.gate import check_leakage
+
+    check_leakage(args.duplicates, args.targets, args.settings, args.code, args.out)
+
+
 def train(args: Arguments) -> None:
     """Train one network; resumes from --scratch if it was interrupted."""
     from codeii.training.run import train
@@ -119,7 +140,7 @@ def evaluate(args: Arguments) -> None:
     """Score the predictions of one experiment and model, with intervals and paired differences."""
     from codeii.evaluation.run import evaluate
 
-    evaluate(args.predictions, args.targets, args.settings, args.code, args.out)
+    evaluate(args.predictions, args.targets, args.leakage, args.settings, args.code, args.out)
 
 
 def tracking_store(args: Arguments) -> None:

@@ -25,7 +25,7 @@ FULL = {
 
 @pytest.mark.parametrize(
     ("declared", "sources", "train", "total"),
-    [({}, 3, 145, 260), (OPEN, 5, 280, 440), (FULL, 5, 280, 680)],
+    [({}, 3, 145, 267), (OPEN, 5, 280, 449), (FULL, 5, 280, 689)],
     ids=["awaiting CODE-II", "CODE-II-open declared", "CODE-II in full declared"],
 )
 def test_a_dry_run_at_full_size_has_the_known_number_of_jobs(

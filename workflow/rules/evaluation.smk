@@ -2,6 +2,7 @@ rule evaluate:
     input:
         predictions=study.inputs("evaluate", "predictions"),
         targets=study.inputs("evaluate", "targets"),
+        leakage=study.inputs("evaluate", "leakage"),
     output:
         manifest="results/scores/{experiment}/{model}/manifest.json",
         scores="results/scores/{experiment}/{model}/scores.csv",
@@ -18,6 +19,6 @@ rule evaluate:
     message:
         "Scoring {wildcards.model} on {wildcards.experiment}"
     shell:
-        "python -m codeii evaluate --predictions {input.predictions} --targets {input.targets}"
+        "python -m codeii evaluate --predictions {input.predictions} --targets {input.targets} --leakage {input.leakage}"
         " --settings {params.settings:q} --code {params.code}"
         " --out results/scores/{wildcards.experiment}/{wildcards.model} &> {log}"

@@ -13,7 +13,7 @@ rule all_raw:
 
 rule all_tensors:
     input:
-        study.manifests("audit", "tensors", "targets"),
+        study.manifests("audit", "tensors", "targets", "leakage"),
 
 
 rule all_runs:

@@ -3,6 +3,8 @@ rule train:
         tensors=study.inputs("train", "tensors"),
         targets=study.inputs("train", "targets"),
         init=study.inputs("train", "init"),
+        # No training before the check; but a new waiver retrains nothing.
+        leakage=ancient("results/leakage/findings/manifest.json"),
     output:
         manifest="results/runs/{experiment}/{model}/{variant}/seed{seed}/manifest.json",
         checkpoint="results/runs/{experiment}/{model}/{variant}/seed{seed}/checkpoint.json",

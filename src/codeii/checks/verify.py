@@ -15,7 +15,8 @@ from codeii.schema.params import Params
 from codeii.schema.progress import progress
 from codeii.workflow.jobs import Job, all_jobs
 
-DATA = ("raw", "record_shard", "records", "audit", "tensor_shard", "tensors", "targets")
+LEAKAGE = ("descriptors", "duplicates", "leakage")
+DATA = ("raw", "record_shard", "records", "audit", "tensor_shard", "tensors", "targets", *LEAKAGE)
 # What each stage of dvc.yaml ends with.
 STAGES = {
     "raw": ("raw",),

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
+from codeii.artifacts.manifest import load_manifest
 from codeii.artifacts.predictions import Predictions, read_predictions, runs_of_set
 from codeii.artifacts.scores import COMPARISON_COLUMNS, SCORE_COLUMNS, write_scores
 from codeii.artifacts.targets import read_targets
@@ -37,13 +38,16 @@ class RunName(BaseModel):
     seed: int
 
 
-def evaluate(predictions: Path, targets: Path, settings: Mapping[str, Any], code: str, folder: Path) -> None:
+def evaluate(
+    predictions: Path, targets: Path, leakage: Path, settings: Mapping[str, Any], code: str, folder: Path
+) -> None:
     """Judge the runs of one experiment and write their scores.
 
     Parameters
     ----------
     predictions : manifest of the prediction set: all runs of one experiment and model
     targets : manifest of the task
+    leakage : manifest of the check that nothing leaks into them; there is no score without it
     settings : `evaluation` (the block of params.yaml), `reference_start`, and `preprocessing` by name and mode
     code : fingerprint of the code
     folder : where the scores go
@@ -53,6 +57,7 @@ def evaluate(predictions: Path, targets: Path, settings: Mapping[str, Any], code
     ValueError
         A run is given twice, its exams or classes are not the task's, or a start has no reference to compare with.
     """
+    load_manifest(leakage, "leakage")
     task = read_targets(targets)
     runs = _read_runs(runs_of_set(predictions), task.classes)
     wanted = Evaluation.model_validate(settings["evaluation"])
@@ -71,7 +76,7 @@ def evaluate(predictions: Path, targets: Path, settings: Mapping[str, Any], code
         pd.DataFrame(comparisons, columns=list(COMPARISON_COLUMNS)),
         settings=settings,
         code=code,
-        inputs=[predictions, targets],
+        inputs=[predictions, targets, leakage],
         facts={
             **facts_of(bench),
             "runs": len(runs),

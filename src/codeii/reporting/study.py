@@ -11,6 +11,7 @@ import pandas as pd
 
 from codeii.artifacts.audit import Audit, read_audit
 from codeii.artifacts.checkpoint import CARD, HISTORY, CheckpointCard
+from codeii.artifacts.leakage import Leakage, read_leakage
 from codeii.artifacts.manifest import IntegrityError, Manifest, read_manifest
 from codeii.artifacts.predictions import Predictions, read_predictions, runs_of_set
 from codeii.artifacts.record_store import RecordStore, read_record_store
@@ -38,6 +39,7 @@ class Inputs:
     predictions: tuple[Path, ...] = ()
     scores: tuple[Path, ...] = ()
     submissions: tuple[Path, ...] = ()
+    leakage: tuple[Path, ...] = ()
     tables: tuple[Path, ...] = ()
     figures: tuple[Path, ...] = ()
 
@@ -102,6 +104,7 @@ class Study:
     scores: pd.DataFrame  # SCORE_COLUMNS and BESIDE, experiment by experiment, those not run included
     comparisons: pd.DataFrame  # COMPARISON_COLUMNS and BESIDE
     submissions: tuple[tuple[Path, Manifest], ...]
+    leakage: Leakage | None
     origin: Origin
     not_run: NotRun = field(default_factory=NotRun)
 
@@ -133,7 +136,8 @@ def read_study(inputs: Inputs, not_run: Mapping[str, Any] | None = None) -> Stud
     predictions = tuple(read_predictions(path) for many in inputs.predictions for path in runs_of_set(many))
     scores = [read_scores(path) for path in inputs.scores]
     submissions = tuple((path, read_manifest(path, "submission")) for path in inputs.submissions)
-    made: list[Any] = [*stores, *audits, *targets, *runs, *predictions, *scores]
+    leakage = [read_leakage(path) for path in inputs.leakage]
+    made: list[Any] = [*stores, *audits, *targets, *runs, *predictions, *scores, *leakage]
     manifests = [item.manifest for item in made] + [manifest for _, manifest in submissions]
     return Study(
         records=_by_name(((named(store.manifest, "source"), store) for store in stores), "source"),
@@ -144,6 +148,7 @@ def read_study(inputs: Inputs, not_run: Mapping[str, Any] | None = None) -> Stud
         scores=_with_not_run(_stacked([(one.scores, one.manifest) for one in scores], SCORE_COLUMNS), missing),
         comparisons=_stacked([(one.comparisons, one.manifest) for one in scores], COMPARISON_COLUMNS),
         submissions=submissions,
+        leakage=leakage[0] if leakage else None,
         origin=origin_of(manifest.synthetic for manifest in manifests),
         not_run=missing,
     )

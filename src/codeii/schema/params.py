@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from codeii.schema.published import Archive, Primary
 from codeii.schema.split_policies import WAYS
@@ -185,6 +185,29 @@ class Reporting(Strict):
     figures: list[Name] = Field(min_length=1, description="files of src/codeii/reporting/figures")
 
 
+class Waiver(Strict):
+    """One kind of leak that is accepted, in a task or between two records, and why."""
+
+    kind: Literal[
+        "patient_in_two_splits", "recording_in_two_splits", "pretraining_on_held_out", "training_on_blind_test"
+    ] = Field(description="as the refused leak is called")
+    task: Name | None = Field(None, description="the task whose scores it touches; null: whichever")
+    records: tuple[str, str] | None = Field(None, description="the two records, each as source/record_id; null: all")
+    reason: str = Field(min_length=1, description="shown in the report")
+
+    @model_validator(mode="after")
+    def _names_something(self) -> "Waiver":
+        if self.task is None and self.records is None:
+            raise ValueError("name the task or the two records that it is for")
+        return self
+
+
+class Leakage(Strict):
+    """Leaks between splits, pretraining and test sets: the study stops at each that is not waived."""
+
+    waive: list[Waiver] = Field(default_factory=list, description="leaks that are accepted, each with its reason")
+
+
 class Tracking(Strict):
     """Where MLflow keeps what it receives."""
 
@@ -214,6 +237,7 @@ class Params(Strict):
     )
     evaluation: Evaluation = Field(description="which scores are made")
     reporting: Reporting = Field(description="what the report shows")
+    leakage: Leakage = Field(Leakage(), description="which leaks are accepted")
     tracking: Tracking = Field(Tracking(), description="where MLflow keeps what it receives")
 
 

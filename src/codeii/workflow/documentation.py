@@ -32,6 +32,8 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("experiments.<experiment>", words.Experiment),
     ("evaluation", words.Evaluation),
     ("reporting", words.Reporting),
+    ("leakage", words.Leakage),
+    ("leakage.waive.<n>", words.Waiver),
     ("tracking", words.Tracking),
 )
 

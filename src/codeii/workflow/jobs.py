@@ -13,7 +13,8 @@ from codeii.workflow.fingerprint import code_fingerprint
 from codeii.workflow.plugins import docstring_hash, model_settings, needs_of
 from codeii.workflow.runs import RunKey, chosen_experiments, initial_run, runs_of
 
-KIND_OF_NEED = ("records", "audits", "targets", "runs", "predictions", "scores", "submissions")
+KIND_OF_NEED = ("records", "audits", "targets", "runs", "predictions", "scores", "submissions", "leakage")
+LEAKAGE_MANIFEST = "results/leakage/findings/manifest.json"
 PREDICTION_BATCH = 256  # changes nothing but memory
 
 
@@ -52,6 +53,8 @@ def all_jobs(declared: Params) -> list[Job]:
     for source, preprocessing in pairs:
         jobs += _tensors(params, source, preprocessing)
     jobs += [_targets(params, task) for task in tasks]
+    jobs += [_descriptors(source) for source in sources]
+    jobs += [_duplicates(sources), _leakage(params, experiments, tasks)]
     for name, experiment in experiments.items():
         for run in runs_of(name, experiment):
             jobs.append(_train(params, run))
@@ -180,6 +183,37 @@ def _targets_manifest(experiment: Experiment) -> str:
     return f"results/targets/{experiment.task}/manifest.json"
 
 
+def _descriptors(source: str) -> Job:
+    inputs = {"records": [f"results/records/{source}/manifest.json"]}
+    folder, code = f"results/leakage/descriptors/{source}", code_fingerprint("codeii.leakage.build")
+    return Job("descriptors", "descriptors", {"source": source}, folder, inputs, {"source": source}, code)
+
+
+def _duplicates(sources: list[str]) -> Job:
+    inputs = {
+        "records": [f"results/records/{source}/manifest.json" for source in sources],
+        "descriptors": [f"results/leakage/descriptors/{source}/manifest.json" for source in sources],
+    }
+    code = code_fingerprint("codeii.leakage.find")
+    return Job("duplicates", "duplicates", {}, "results/leakage/duplicates", inputs, {}, code)
+
+
+def _leakage(params: Params, experiments: dict[str, Experiment], tasks: list[str]) -> Job:
+    """The gate before every training and every score; its search is a job of its own, which no waiver reruns."""
+    inputs = {
+        "duplicates": ["results/leakage/duplicates/manifest.json"],
+        "targets": [f"results/targets/{task}/manifest.json" for task in tasks],
+    }
+    ways = {}
+    for name, experiment in experiments.items():
+        inits = dict.fromkeys(params.starts[start].init for start in experiment.starts)
+        seen = dict.fromkeys(experiments[init].task for init in inits if init in experiments)
+        ways[name] = {"task": experiment.task, "seen": list(seen), "predict": list(experiment.predict)}
+    settings = {"experiments": ways, "waive": params.leakage.model_dump(mode="json")["waive"]}
+    code = code_fingerprint("codeii.leakage.gate")
+    return Job("leakage", "leakage", {}, "results/leakage/findings", inputs, settings, code)
+
+
 def _train(params: Params, run: RunKey) -> Job:
     experiment = params.experiments[run.experiment]
     start = params.starts[run.start]
@@ -216,7 +250,7 @@ def _predict(params: Params, name: str, model: str) -> Job:
 def _evaluate(params: Params, name: str, model: str) -> Job:
     experiment = params.experiments[name]
     predictions = [f"results/predictions/{name}/{model}/manifest.json"]
-    inputs = {"predictions": predictions, "targets": [_targets_manifest(experiment)]}
+    inputs = {"predictions": predictions, "targets": [_targets_manifest(experiment)], "leakage": [LEAKAGE_MANIFEST]}
     settings = {"evaluation": params.evaluation.model_dump(), "reference_start": experiment.starts[0]}
     settings["preprocessing"] = preprocessing_words(params, experiment.preprocessing)
     metrics = (f"codeii.evaluation.metrics.{metric}" for metric in params.evaluation.metrics)
@@ -260,7 +294,7 @@ def _track(params: Params, name: str) -> Job:
 
 def _published(params: Params, jobs: list[Job]) -> list[Job]:
     by_need = {"records": "records", "audit": "audits", "targets": "targets", "train": "runs", "predict": "predictions"}
-    by_need |= {"evaluate": "scores", "submit": "submissions"}
+    by_need |= {"evaluate": "scores", "submit": "submissions", "leakage": "leakage"}
     made: dict[str, list[str]] = {need: [] for need in KIND_OF_NEED}
     for job in jobs:
         if job.rule in by_need:
@@ -284,7 +318,7 @@ def _published(params: Params, jobs: list[Job]) -> list[Job]:
 
 def _report(params: Params, parts: list[Job], made: dict[str, list[str]]) -> Job:
     inputs = {f"{rule}s": [job.manifest for job in parts if job.rule == rule] for rule in ("table", "figure")}
-    inputs |= {kind: made[kind] for kind in ("records", "audits", "runs", "scores")}
+    inputs |= {kind: made[kind] for kind in ("records", "audits", "runs", "scores", "leakage")}
     settings = {**params.model_dump(exclude={"tracking"}), "not_run": not_run_words(params)}
     code = code_fingerprint("codeii.reporting.report")
     return Job("report", "report", {}, "results/published", inputs, settings, code)

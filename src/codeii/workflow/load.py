@@ -53,6 +53,7 @@ def check_params(values: Mapping[str, Any]) -> Params:
             check_name(f"experiments.{name}.predict", source, list(params.sources))
     for index, name in enumerate(params.run.experiments or []):
         check_name(f"run.experiments.{index}", name, list(params.experiments))
+    _check_waivers(params)
     for metric in params.evaluation.metrics:
         check_name("evaluation.metrics", metric, names_in("evaluation/metrics"))
     for table in params.reporting.tables:
@@ -96,6 +97,14 @@ def _check_tasks(params: Params) -> None:
             if of != task.source:
                 found = f"{task.splits.name} names records of {of}"
                 raise ValueError(f"tasks.{name}.splits.name: {found}, expected those of {task.source}")
+
+
+def _check_waivers(params: Params) -> None:
+    for index, waiver in enumerate(params.leakage.waive):
+        if waiver.task is not None:
+            check_name(f"leakage.waive.{index}.task", waiver.task, list(params.tasks))
+        for record in waiver.records or ():
+            check_name(f"leakage.waive.{index}.records", record.partition("/")[0], list(params.sources))
 
 
 def _check_models(params: Params) -> None:

@@ -1,0 +1,1 @@
+"""Room: recordings that occur twice, and what they do to splits, pretraining and scores."""
