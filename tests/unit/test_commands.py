@@ -11,8 +11,9 @@ from codeii.__main__ import main
 ROOT = Path(__file__).parents[2]
 PEOPLE = ("plan", "verify", "headline")
 RULES = ("synthesise", "fetch", "records", "tensors", "targets", "train", "predict", "submit", "evaluate")
+CHECKS = ("descriptors", "duplicates", "leakage")
 REPORTING = ("tracking_store", "track", "table", "figure", "report")
-COMMANDS = (*PEOPLE, *RULES, *REPORTING)
+COMMANDS = (*PEOPLE, *RULES, *CHECKS, *REPORTING)
 
 
 def help_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

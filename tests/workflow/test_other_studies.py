@@ -22,7 +22,8 @@ def test_a_dry_run_at_full_size_has_the_known_number_of_jobs(tmp_path: Path) -> 
     assert counts["train"] == "280"
     assert counts["fetch"] == counts["records"] == counts["tensors"] == "5"
     assert "synthesise" not in counts
-    assert counts["total"] == "355"
+    assert counts["descriptors"] == "5" and counts["duplicates"] == counts["leakage"] == "1"
+    assert counts["total"] == "364"
 
 
 def test_real_recordings_go_from_file_to_report(shared: Path, tmp_path: Path) -> None:
