@@ -15,6 +15,7 @@ from tests.stores import record_store
 
 from codeii.artifacts.audit import Check, Finding, Histogram, Known, Report, write_audit
 from codeii.artifacts.checkpoint import CheckpointCard, write_checkpoint
+from codeii.artifacts.leakage import FINDING_COLUMNS, OVERLAP_COLUMNS, write_leakage
 from codeii.artifacts.manifest import write_manifest
 from codeii.artifacts.predictions import write_prediction_set, write_predictions
 from codeii.artifacts.scores import COMPARISON_COLUMNS, SCORE_COLUMNS, write_scores
@@ -58,6 +59,7 @@ def made_up_study(folder, synthetic):
         ),
         scores=tuple(made_up_scores(folder / "scores" / name, name, synthetic) for name in EXPERIMENTS),
         submissions=(made_up_submission(folder / "submission", synthetic),),
+        leakage=(made_up_leakage(folder / "leakage", synthetic),),
     )
 
 
@@ -129,7 +131,7 @@ def made_up_run(folder, experiment, start, fraction, seed, synthetic):
         unit="mV",
         preprocessing={},
         parameters=1234567,
-        trained_on=[experiment],
+        trained_on=["pretrain", experiment] if start == "finetuned" else [experiment],
         best_epoch=2,
         probe_logits=[],
     )
@@ -191,6 +193,22 @@ def made_up_submission(folder, synthetic):
     settings = {"source": "blind", "experiment": "pretrain", "model": "resnet1d"}
     return write_manifest(
         folder, "submission", files=["predictions.csv"], settings=settings, facts=facts, **made_with(synthetic)
+    )
+
+
+def made_up_leakage(folder, synthetic):
+    place = ("transfer", "test", "made_up", f"r1{HOSTILE}", "pretrain", "train", "made_up", "r2", "the same recording")
+    findings = [("pretraining_on_held_out", *place, HOSTILE), ("recording_twice", *place[:-1], HOSTILE, "")]
+    overlaps = [("pretrain", "transfer", split, 12, 0, 1, 1) for split in ("validation", "test")]
+    waiver = {"kind": "patient_in_two_splits", "task": None, "records": [HOSTILE, "b/2"], "reason": HOSTILE}
+    facts = {"records": {"made_up": 6}, "candidates": 3, "unsearched": 1, "unused_waivers": [waiver]}
+    return write_leakage(
+        folder,
+        pd.DataFrame(findings, columns=list(FINDING_COLUMNS)),
+        pd.DataFrame(overlaps, columns=list(OVERLAP_COLUMNS)),
+        settings={},
+        facts=facts,
+        **made_with(synthetic),
     )
 
 

@@ -97,7 +97,7 @@ def test_predictions_alone_fall_away_where_only_their_source_is_awaited() -> Non
     params = awaiting("code_ii_test")
     assert [(part.part, part.source) for part in not_run(params)] == [("predictions", "code_ii_test")]
     jobs = all_jobs(params)
-    assert len(all_jobs(awaiting())) - len(jobs) == 8  # twin, records, tensors, their shards, audit, descriptors, submission
+    assert len(all_jobs(awaiting())) - len(jobs) == 8  # twin, records, tensors, shards, audit, descriptors, submission
     assert missing_from_tables(params) == {
         "runs": [],
         "submissions": [["code_ii_test", "code_ii_pretraining", "resnet1d"]],

@@ -23,8 +23,9 @@ RULES = (
     "submit",
     "evaluate",
 )
+CHECKS = ("descriptors", "duplicates", "leakage")
 REPORTING = ("tracking_store", "track", "table", "figure", "report")
-COMMANDS = (*PEOPLE, *RULES, *REPORTING)
+COMMANDS = (*PEOPLE, *RULES, *CHECKS, *REPORTING)
 
 
 def help_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

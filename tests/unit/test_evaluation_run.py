@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from codeii.artifacts.manifest import write_manifest
 from codeii.artifacts.predictions import read_predictions, write_prediction_set, write_predictions
 from codeii.artifacts.scores import Scores, read_scores
 from codeii.artifacts.targets import read_targets, write_targets
@@ -73,7 +74,10 @@ def set_of(predictions: list[Path], task: Path) -> Path:
 
 def judge(predictions: list[Path], task: Path, folder: Path, **changes: Any) -> Scores:
     settings: Mapping[str, Any] = {"evaluation": SETTINGS | changes, "reference_start": "scratch"}
-    evaluate(set_of(predictions, task), task, settings, "code", folder)
+    leakage = write_manifest(
+        task.parent / "leakage", "leakage", files=[], settings={}, code="c", inputs=[], facts={}, synthetic=True
+    )
+    evaluate(set_of(predictions, task), task, leakage, settings, "code", folder)
     return read_scores(folder / "manifest.json")
 
 

@@ -77,6 +77,18 @@ FAULTS = [
     ("experiments.cpsc2018.fractions", [0.1234567, 0.1234568], ["equal to six digits"]),
     ("tracking.uri", "postgresql://me:secret@host/db", ["tracking.uri", "pattern"]),
     ("evaluation.level", 1.5, ["evaluation.level: found 1.5"]),
+    ("leakage.waive", [{"kind": "patient_in_two_splits", "reason": "x"}], ["leakage.waive.0", "the two records"]),
+    ("leakage.waive", [{"kind": "patient", "task": "cpsc2018", "reason": "x"}], ["leakage.waive.0.kind"]),
+    (
+        "leakage.waive",
+        [{"kind": "patient_in_two_splits", "task": "cpsc", "reason": "x"}],
+        ["leakage.waive.0.task: 'cpsc'", "Did you mean 'cpsc2018'?"],
+    ),
+    (
+        "leakage.waive",
+        [{"kind": "recording_in_two_splits", "records": ["ptbxl/1", "ptb/2"], "reason": "x"}],
+        ["leakage.waive.0.records: 'ptb'", "ptbxl"],
+    ),
 ]
 
 

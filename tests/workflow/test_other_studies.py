@@ -41,6 +41,7 @@ def test_a_dry_run_at_full_size_has_the_known_number_of_jobs(
     assert counts["train"] == str(train)
     assert counts["fetch"] == counts["records"] == counts["audit"] == counts["tensors"] == str(sources)
     assert "synthesise" not in counts
+    assert counts["descriptors"] == str(sources) and counts["duplicates"] == counts["leakage"] == "1"
     assert counts["total"] == str(total)
 
 

@@ -12,10 +12,9 @@ SAME = 0.996  # correlation over an overlap of at least `LONG_S`: copies reach 0
 LONG_S = 5.0
 SAME_SHORT = 0.9985  # over less, where a regular rhythm can repeat itself by chance
 SAME_PATIENT = 0.9995  # and at least `LONG_S`: beats of one heart are alike, and in one split anyway
-SAME_NOISE = (
-    0.25  # correlation of what lies between the beats, which other tracings of a heart do not share; copies that
-)
-# were rounded to 10 uV at 100 Hz keep 0.35, all others more than 0.6
+# Correlation of what lies between the beats: other tracings of a heart do not share it. Copies keep more than 0.6;
+# rounded to steps of 10 uV at 100 Hz, 0.35.
+SAME_NOISE = 0.25
 QUIET_SHARE, QUIET_S = 0.3, 0.1  # the quietest pieces of the overlap, and their length
 SLACK_S = 0.01  # by which the windows may misjudge the lag
 ROUGHLY = 0.95  # below this before the fine adjustment of the lag, no adjustment helps

@@ -116,7 +116,12 @@ def refuse(leaks: Sequence[Finding], reasons: Sequence[str], folder: Path) -> No
     kinds = Counter(leak.kind for leak in left)
     counts = ", ".join(f"{kinds[kind]} {kind.replace('_', ' ')}" for kind in LEAKS if kinds[kind])
     raise ValueError(
-        "\n".join([f"{len(left)} leaks into what the scores are counted on: {counts}", *_told(left, folder)])
+        "\n".join(
+            [
+                f"{len(left)} leak{'s' * (len(left) > 1)} into what the scores are counted on: {counts}",
+                *_told(left, folder),
+            ]
+        )
     )
 
 
