@@ -319,3 +319,13 @@ def test_alone_by_name_a_new_patient_moves_nobody(build: Build) -> None:
     before = build(cohort(120), splits=alone).table.set_index("record_id")["split"]
     after = build([*cohort(120), record("new")], splits=alone).table.set_index("record_id")["split"]
     pd.testing.assert_series_equal(after.drop("new"), before)
+
+
+def test_rows_stand_by_name_whatever_their_order_in_the_store(build: Build) -> None:
+    records = [record(f"{name}{fold}", {statement: None}, fold) for fold in "1234" for name, statement in PAIRS]
+    one, other = build(records).table, build(records[::-1]).table
+    assert one["record_id"].tolist() == sorted(item.record_id for item in records)
+    pd.testing.assert_frame_equal(one, other)
+
+
+PAIRS = (("b", "AF"), ("a", "SR"))
