@@ -21,7 +21,8 @@ from harness import report
 
 from codeii.artifacts.manifest import write_manifest
 from codeii.artifacts.raw_archive import write_raw_archive
-from codeii.workflow.jobs import Job, all_jobs
+from codeii.workflow.job import Job
+from codeii.workflow.jobs import all_jobs
 from codeii.workflow.load import load_params
 
 ROOT = Path(__file__).parents[1]

@@ -35,7 +35,7 @@ def fetch(args: Arguments) -> None:
 def _looked_up(args: Arguments) -> tuple[str, dict[str, Any], str, Path]:
     """What the rule would pass for this source; the working directory becomes that of the study."""
     from codeii.workflow.awaiting import awaits, why_awaited
-    from codeii.workflow.jobs import raw_job
+    from codeii.workflow.data_jobs import raw_job
     from codeii.workflow.load import load_params
     from codeii.workflow.plugins import check_name
 

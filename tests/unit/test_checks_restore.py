@@ -11,7 +11,7 @@ from codeii.artifacts.raw_archive import write_raw_archive
 from codeii.checks import restore, scheduler
 from codeii.checks.hashes import Hashes
 from codeii.checks.restore import look_at
-from codeii.workflow.jobs import Job
+from codeii.workflow.job import Job
 
 
 @pytest.fixture(autouse=True)

@@ -25,7 +25,9 @@ from tests.workflow.test_restore import WEIGHTS, flip
 pytestmark = [pytest.mark.study, pytest.mark.xdist_group("tiny study")]
 
 # What a reader of the results wants: no raw data, nothing made of it but networks and what they say.
-RESULTS = [f"results/{name}" for name in ("runs", "predictions", "submissions", "scores", "published", "tracking")]
+RESULTS = [
+    f"results/{name}" for name in ("audit", "runs", "predictions", "submissions", "scores", "published", "tracking")
+]
 SCORES = "results/scores/ptbxl_superdiagnostic/resnet1d/scores.csv"
 
 
@@ -137,8 +139,12 @@ def test_everything_pulled_from_a_path_is_current_after_restore(
     assert not list((other.folder / "results/tracking").glob("*.db")), "the tracker's store is no version"
 
 
-def test_a_flipped_byte_in_the_remote_or_the_cache_is_named(on_a_path: tuple[Remote, Checkout]) -> None:
+def test_a_flipped_byte_in_the_remote_or_the_cache_is_named(
+    origin: Checkout, on_a_path: tuple[Remote, Checkout]
+) -> None:
     remote, other = on_a_path
+    origin.run("dvc", "push")
+    other.run("dvc", "pull")
     in_remote, in_cache = SCORES, SCORES.replace("ptbxl_superdiagnostic", "cpsc2018_few_shot")
     flip(object_of(remote.folder, other.folder / in_remote))
     pull_again(other, "results/scores")

@@ -156,9 +156,10 @@ def test_a_lost_shard_is_one_shard_redone(finished: Checkout) -> None:
     shard = finished.folder / "results/tensors/ptbxl/code_100hz/shards/0"
     before = (shard / "signals.npy").read_bytes()
     (shard / "signals.npy").unlink()
-    assert "signals.npy: listed in the manifest but absent" in finished.run("codeii", "verify", expect=4)
-    output = finished.snakemake("results/tensors/ptbxl/code_100hz/shards/0/manifest.json")
-    assert output.count("rule tensor_shard:") == 1 and "1 of 1 steps" in output
+    output = finished.run("codeii", "verify", expect=4)
+    assert "shards/0/signals.npy: listed in" in output and "but absent; pull it again, or run the study" in output
+    output = finished.snakemake("results/tensors/ptbxl/code_100hz/shards/0/signals.npy")
+    assert output.count("Preprocessing ptbxl as code_100hz, shard 0") == 1 and "1 of 1 steps" in output
     assert (shard / "signals.npy").read_bytes() == before
     assert finished.planned() == {}
     assert "all current" in finished.run("codeii", "verify")

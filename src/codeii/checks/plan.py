@@ -9,7 +9,8 @@ from pathlib import Path
 from codeii.artifacts.manifest import IntegrityError, load_manifest, sha256_of
 from codeii.schema.leads import LEAD_SETS
 from codeii.schema.params import Params
-from codeii.workflow.jobs import Job, all_jobs
+from codeii.workflow.job import Job
+from codeii.workflow.jobs import all_jobs
 from codeii.workflow.plugins import PACKAGE
 
 BENCHMARKS = Path("logs/benchmarks")  # written by the rules: seconds and memory of each job that ran here

@@ -18,7 +18,8 @@ from codeii.checks.receipt import drop_receipts
 from codeii.checks.scheduler import planned, touch
 from codeii.checks.verify import judge, verdict_of
 from codeii.schema.progress import progress
-from codeii.workflow.jobs import Job, all_jobs
+from codeii.workflow.job import Job
+from codeii.workflow.jobs import all_jobs
 from codeii.workflow.load import load_params
 
 # Kind of artefact -> what its absence means.

@@ -13,7 +13,8 @@ from codeii.artifacts.manifest import IntegrityError, Manifest, environment, loa
 from codeii.checks.reach import HashOf, Reach, check_listed, listed_below
 from codeii.schema.params import Params
 from codeii.schema.progress import progress
-from codeii.workflow.jobs import Job, all_jobs
+from codeii.workflow.job import Job
+from codeii.workflow.jobs import all_jobs
 
 LEAKAGE = ("descriptors", "duplicates", "leakage")
 DATA = ("raw", "record_shard", "records", "audit", "tensor_shard", "tensors", "targets", *LEAKAGE)

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from codeii.schema.params import Params
-from codeii.workflow.jobs import Job, all_jobs
+from codeii.workflow.job import Job
+from codeii.workflow.jobs import all_jobs
 from codeii.workflow.load import check_params
 
 ROOT = Path(__file__).parents[3]

@@ -80,5 +80,5 @@ def _published() -> Part:
             "source": "Source",
         }
     )
-    note = "What is said of these encoders; none of it was computed here. The list is src/codeii/reporting/published_encoders.csv."
+    note = "Said of these encoders, not computed here; the list is src/codeii/reporting/published_encoders.csv."
     return Part("published", shown, values, "Published encoders", note)

@@ -1,0 +1,128 @@
+"""The jobs of the runs: from training to scores, and what is published of them."""
+
+from codeii.schema.params import Params
+from codeii.workflow.awaiting import missing_from_tables, not_run_words
+from codeii.workflow.data_jobs import LEAKAGE_MANIFEST, targets_manifest, tensors_manifest
+from codeii.workflow.fingerprint import code_fingerprint
+from codeii.workflow.job import Job
+from codeii.workflow.plugins import docstring_hash, model_settings, needs_of
+from codeii.workflow.runs import RunKey, initial_run, runs_of
+
+KIND_OF_NEED = ("records", "audits", "targets", "runs", "predictions", "scores", "submissions", "leakage")
+PREDICTION_BATCH = 256  # changes nothing but memory
+
+
+def train_job(params: Params, run: RunKey) -> Job:
+    """One training."""
+    experiment = params.experiments[run.experiment]
+    start = params.starts[run.start]
+    inputs = {"tensors": [tensors_manifest(params, experiment)], "targets": [targets_manifest(experiment)]}
+    init = initial_run(params, run)
+    inputs["init"] = [f"results/runs/{init.path}/manifest.json"] if init else []
+    settings = {
+        **run.facts,
+        "task": experiment.task,
+        "init": start.init,
+        "mode": start.mode,
+        "model_settings": model_settings(run.model)(**params.models.get(run.model, {})).model_dump(mode="json"),
+        "preprocessing": params.preprocessing[experiment.preprocessing].model_dump(),
+        "recipe": params.recipes[experiment.recipe].model_dump(),
+    }
+    code = code_fingerprint("codeii.training.run", f"codeii.models.{run.model}")
+    return Job("train", "checkpoint", run.wildcards, f"results/runs/{run.path}", inputs, settings, code)
+
+
+def predict_job(params: Params, name: str, model: str) -> Job:
+    """The predictions of all runs of an experiment and model."""
+    experiment = params.experiments[name]
+    runs = runs_of(name, experiment, model)
+    inputs = {
+        "checkpoints": [f"results/runs/{run.path}/manifest.json" for run in runs],
+        "tensors": [tensors_manifest(params, experiment)],
+        "targets": [targets_manifest(experiment)],
+    }
+    settings = {"threads": params.recipes[experiment.recipe].threads, "batch_size": PREDICTION_BATCH}
+    code = code_fingerprint("codeii.prediction.run", f"codeii.models.{model}")
+    wildcards = {"experiment": name, "model": model}
+    return Job("predict", "prediction_set", wildcards, f"results/predictions/{name}/{model}", inputs, settings, code)
+
+
+def evaluate_job(params: Params, name: str, model: str) -> Job:
+    """The scores of an experiment and model."""
+    experiment = params.experiments[name]
+    predictions = [f"results/predictions/{name}/{model}/manifest.json"]
+    inputs = {"predictions": predictions, "targets": [targets_manifest(experiment)], "leakage": [LEAKAGE_MANIFEST]}
+    settings = {"evaluation": params.evaluation.model_dump(), "reference_start": experiment.starts[0]}
+    settings["preprocessing"] = preprocessing_words(params, experiment.preprocessing)
+    metrics = (f"codeii.evaluation.metrics.{metric}" for metric in params.evaluation.metrics)
+    code = code_fingerprint("codeii.evaluation.run", *metrics)
+    wildcards = {"experiment": name, "model": model}
+    return Job("evaluate", "scores", wildcards, f"results/scores/{name}/{model}", inputs, settings, code)
+
+
+def preprocessing_words(params: Params, name: str) -> str:
+    """A preprocessing by name, with its mode where it has one."""
+    mode = params.preprocessing[name].model_dump().get("mode")
+    return f"{name} ({mode})" if mode else name
+
+
+def submit_job(params: Params, name: str, model: str, source: str) -> Job:
+    """The predictions file of an experiment and model for a source whose labels are withheld."""
+    experiment = params.experiments[name]
+    runs = [run for run in runs_of(name, experiment, model) if run.fraction == max(experiment.fractions)]
+    chosen = [run for run in runs if run.start == experiment.starts[0]]
+    inputs = {
+        "checkpoints": [f"results/runs/{run.path}/manifest.json" for run in chosen],
+        "tensors": [tensors_manifest(params, experiment, source)],
+    }
+    settings = {"source": source, "experiment": name, "model": model, "batch_size": PREDICTION_BATCH}
+    settings["threads"] = params.recipes[experiment.recipe].threads
+    code = code_fingerprint("codeii.prediction.submission", f"codeii.models.{model}")
+    wildcards = {"source": source, "experiment": name, "model": model}
+    folder = f"results/submissions/{source}/{name}/{model}"
+    return Job("submit", "submission", wildcards, folder, inputs, settings, code)
+
+
+def track_job(params: Params, name: str) -> Job:
+    """The mirror of an experiment in MLflow."""
+    experiment = params.experiments[name]
+    inputs = {
+        "runs": [f"results/runs/{run.path}/manifest.json" for run in runs_of(name, experiment)],
+        "scores": [f"results/scores/{name}/{model}/manifest.json" for model in experiment.models],
+    }
+    settings = {"experiment": name, "study": params.study, **params.tracking.model_dump()}
+    code = code_fingerprint("codeii.tracking.run")
+    return Job("track", "tracking", {"experiment": name}, f"results/tracking/{name}", inputs, settings, code)
+
+
+def published_jobs(params: Params, jobs: list[Job]) -> list[Job]:
+    """Tables and figures, and the report that shows them; jobs : all that they may be made from."""
+    by_need = {"records": "records", "audit": "audits", "targets": "targets", "train": "runs", "predict": "predictions"}
+    by_need |= {"evaluate": "scores", "submit": "submissions", "leakage": "leakage"}
+    made: dict[str, list[str]] = {need: [] for need in KIND_OF_NEED}
+    for job in jobs:
+        if job.rule in by_need:
+            made[by_need[job.rule]].append(job.manifest)
+    missing = missing_from_tables(params)
+    parts = []
+    for rule, names in (("table", params.reporting.tables), ("figure", params.reporting.figures)):
+        for name in names:
+            inputs = {need: made[need] for need in needs_of(f"reporting/{rule}s", name)}
+            settings = {
+                "study": params.study,
+                "level": params.evaluation.level,
+                "not_run": missing,
+                "caption_sha256": docstring_hash(f"reporting/{rule}s", name),  # a fingerprint leaves docstrings out
+            }
+            code = code_fingerprint("codeii.reporting.build", f"codeii.reporting.{rule}s.{name}")
+            folder = f"results/published/{rule}s/{name}"
+            parts.append(Job(rule, rule, {"name": name}, folder, inputs, settings, code))
+    return [*parts, _report(params, parts, made)]
+
+
+def _report(params: Params, parts: list[Job], made: dict[str, list[str]]) -> Job:
+    inputs = {f"{rule}s": [job.manifest for job in parts if job.rule == rule] for rule in ("table", "figure")}
+    inputs |= {kind: made[kind] for kind in ("records", "audits", "runs", "scores", "leakage")}
+    settings = {**params.model_dump(exclude={"tracking"}), "not_run": not_run_words(params)}
+    code = code_fingerprint("codeii.reporting.report")
+    return Job("report", "report", {}, "results/published", inputs, settings, code)
