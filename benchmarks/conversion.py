@@ -26,7 +26,7 @@ from statistics import median
 
 import h5py
 import numpy as np
-from harness import ONE_CORE, ROOT
+from harness import ENVIRONMENT, ROOT
 from release import write_release
 
 PREPROCESSING = {"rate_hz": 400, "samples": 4096, "leads": "eight", "baseline": "elliptic", "powerline_hz": "mains"}
@@ -79,7 +79,7 @@ write_tensor_shard(out, blocks(), index, leads=8, samples=4096, rows=count, sett
 
 
 def environment() -> dict[str, str]:
-    return {**os.environ, **ONE_CORE, "PYTHONPATH": str(ROOT / "src")}
+    return {**os.environ, **ENVIRONMENT, "PYTHONPATH": str(ROOT / "src")}
 
 
 def started(*arguments: str) -> subprocess.Popen[bytes]:

@@ -5,6 +5,7 @@ caches and imports and is not counted. Importing this file puts the checkout's p
 runs as a plain script.
 """
 
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -14,11 +15,17 @@ from statistics import median
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
-ONE_CORE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+from codeii.workflow.rules import ENVIRONMENT  # noqa: E402  one thread a library, freed memory kept: as jobs run
 
 PROCESSOR, WALL = "processor time", "clock on the wall"
 
 Work = Callable[[], object]
+
+
+def as_a_job() -> None:
+    """Start this program again in the environment of the study's jobs, unless it runs in it; both sides share it."""
+    if any(os.environ.get(name) != value for name, value in ENVIRONMENT.items()):
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **ENVIRONMENT})
 
 
 def rounds_of(contestants: Mapping[str, Work], rounds: int) -> dict[str, list[float]]:

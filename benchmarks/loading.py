@@ -22,7 +22,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import torch
-from harness import report, rounds_of
+from harness import as_a_job, report, rounds_of
 from torch.utils.data import DataLoader, Dataset
 
 from codeii.artifacts.tensor_store import SIGNALS, Signals, write_tensor_shard
@@ -182,6 +182,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--folder", type=Path, help="on which disk (default: the one of temporary files)")
     arguments = parser.parse_args()
+    as_a_job()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
         signals = written(Path(name) / "store", arguments.records)

@@ -17,7 +17,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import ONE_CORE, ROOT
+from harness import ENVIRONMENT, ROOT
 from release import write_release
 
 CODE_II_EXAMS = 2_735_269  # of the full set; up to four tracings each (facts of the paper's abstract)
@@ -45,7 +45,7 @@ def run(verb: str, settings: dict[str, object], out: Path, *arguments: str) -> C
         "--code",
         "benchmark",
     ]
-    environment = {**os.environ, **ONE_CORE, "PYTHONPATH": str(ROOT / "src")}
+    environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": str(ROOT / "src")}
     process = os.posix_spawn(sys.executable, [*command, "--out", str(out)], environment)
     _, status, used = os.wait4(process, 0)
     if status:

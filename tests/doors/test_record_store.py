@@ -175,3 +175,14 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "shards" / "0" / SIGNALS).unlink()
     with pytest.raises(IntegrityError, match=r"signals\.npy: listed in the manifest but absent"):
         store.signal(0)
+
+
+def test_released_signals_come_back_as_they_were_and_are_hashed_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item = record("a")
+    store = read_record_store(write(tmp_path, [item]))
+    assert store.signal(0).shape == (12, 100)
+    store.release()
+    monkeypatch.setattr("codeii.artifacts.record_store.check_files", lambda folder, files: pytest.fail("hashed again"))
+    np.testing.assert_array_equal(store.signal(0), item.signal_uv)

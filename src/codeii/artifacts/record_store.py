@@ -54,13 +54,23 @@ class RecordStore:
     excluded: pd.DataFrame
     _places: np.ndarray  # (record, 3) start, stop and shard: asking pandas for one row takes longer than to filter it
     _opened: dict[int, np.ndarray] = field(default_factory=dict)
+    _verified: set[int] = field(default_factory=set)
 
     def signal(self, row: int) -> np.ndarray:
         """(12, sample) int16 of the record in `row`, uV, in `LEADS` order. Raises IntegrityError on changed files."""
         start, stop, shard = self._places[row].tolist()
         if shard not in self._opened:
-            self._opened[shard] = _open_signals(self.folder / SHARDS / str(shard))
+            folder = self.folder / SHARDS / str(shard)
+            if shard not in self._verified:
+                _verify_signals(folder)
+                self._verified.add(shard)
+            self._opened[shard] = np.load(folder / SIGNALS, mmap_mode="r")
         return self._opened[shard][start:stop].reshape(12, -1)
+
+    def release(self) -> None:
+        """Give back the memory that signals took, once nobody holds one: a pass over a store needs no more for a
+        larger one."""
+        self._opened.clear()
 
     def statements(self) -> Iterator[dict[str, float | None]]:
         """Raw statements of every record: statement -> likelihood in percent, or None."""
@@ -177,11 +187,9 @@ def read_record_store(manifest_path: Path) -> RecordStore:
     return RecordStore(manifest, folder, records, _read_excluded(folder), places)
 
 
-def _open_signals(folder: Path) -> np.ndarray:
+def _verify_signals(folder: Path) -> None:
     files = load_manifest(folder / NAME, "record_shard").files
     check_files(folder, {SIGNALS: files[SIGNALS]})
-    signals: np.ndarray = np.load(folder / SIGNALS, mmap_mode="r")
-    return signals
 
 
 def _write_tables(folder: Path, records: pd.DataFrame, excluded: pd.DataFrame) -> None:

@@ -12,6 +12,8 @@ from codeii.artifacts.record_store import RecordStore, read_record_store
 from codeii.leakage.describe import NUMBERS, describe
 from codeii.schema.progress import progress
 
+RELEASED_EVERY = 256  # records: what is mapped of the signals then goes back
+
 
 def build_descriptors(records: Path, settings: Mapping[str, Any], code: str, folder: Path) -> None:
     """Describe every record of a source and write its descriptors to `folder`.
@@ -39,6 +41,9 @@ def _described(store: RecordStore, source: str) -> Iterator[DescribedRecord]:
         signal = store.signal(number)
         found = describe(signal, int(row["rate_hz"]))
         who = {"samples": signal.shape[1], "signal_sha256": sha256_of_signal(signal)}
+        del signal
+        if number % RELEASED_EVERY == 0:
+            store.release()
         yield DescribedRecord({str(name): value for name, value in row.items()} | who, found.seconds, found.vectors)
 
 

@@ -130,7 +130,9 @@ def _tensors(
                 block[starts[places][made.record] + _numbered(sections[part][places])] = made.counts
             facts["clipped_samples"] += int(made.clipped.sum())
             facts["clipped_records"] += len(np.unique(made.record[made.clipped > 0]))
+        del stack
         yield block
+        store.release()
 
 
 def _between(block: np.ndarray, starts: np.ndarray, places: np.ndarray) -> np.ndarray | None:
