@@ -57,7 +57,8 @@ class Signals:
                 descriptor = self._descriptor(part, str(mapped.filename))
                 for row in inside.tolist():
                     offset = mapped.offset + row * row_bytes
-                    os.posix_fadvise(descriptor, offset, row_bytes, os.POSIX_FADV_WILLNEED)
+                    if not _is_in_memory(descriptor, offset):
+                        os.posix_fadvise(descriptor, offset, row_bytes, os.POSIX_FADV_WILLNEED)
 
     def _by_part(self, rows: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         """Shard, places in `rows`, and row numbers inside the shard."""
@@ -70,6 +71,14 @@ class Signals:
         if part not in self._descriptors:
             self._descriptors[part] = os.open(path, os.O_RDONLY)
         return self._descriptors[part]
+
+
+def _is_in_memory(descriptor: int, offset: int) -> bool:
+    """Whether a read there would not wait for the disk; False where the system cannot say. Cheaper than announcing."""
+    try:
+        return os.preadv(descriptor, [bytearray(1)], offset, os.RWF_NOWAIT) == 1
+    except OSError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
