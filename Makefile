@@ -22,7 +22,7 @@ study: $(READY) ## the built-in study: synthetic data to results/published/repor
 	@$(BIN)/codeii headline
 
 test: $(READY) ## every test that needs no GPU
-	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/pytest -n auto --dist loadgroup -q
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/pytest -n auto --dist loadfile -q
 
 lint: $(READY) ## formatting, types, layers, spelling
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -7,7 +7,7 @@ import pytest
 
 from tests.workflow.conftest import Checkout
 
-pytestmark = [pytest.mark.study, pytest.mark.xdist_group("tiny study")]
+pytestmark = pytest.mark.study
 
 
 def test_a_second_repro_runs_no_stage(with_git: Checkout) -> None:

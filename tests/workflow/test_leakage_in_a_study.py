@@ -13,7 +13,7 @@ from scipy.io import loadmat, savemat
 from codeii.artifacts.targets import read_targets
 from tests.workflow.conftest import Checkout
 
-pytestmark = [pytest.mark.study, pytest.mark.xdist_group("tiny study")]
+pytestmark = pytest.mark.study
 
 GATE = "results/leakage/findings/manifest.json"
 SCORES = "results/scores/cpsc2018_few_shot/resnet1d/manifest.json"

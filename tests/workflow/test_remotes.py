@@ -22,7 +22,7 @@ from tests.workflow.conftest import BIN, ROOT, Checkout
 from tests.workflow.remotes import Remote, ssh_remote, webdav_remote
 from tests.workflow.test_restore import WEIGHTS, flip
 
-pytestmark = [pytest.mark.study, pytest.mark.xdist_group("tiny study")]
+pytestmark = pytest.mark.study
 
 # What a reader of the results wants: no raw data, nothing made of it but networks and what they say.
 RESULTS = [

@@ -10,7 +10,7 @@ import pytest
 from tests.workflow.conftest import Checkout
 from tests.workflow.test_study import edited
 
-pytestmark = [pytest.mark.study, pytest.mark.xdist_group("tiny study")]
+pytestmark = pytest.mark.study
 
 LEFT_BEHIND = (".git", ".snakemake", "cache", "tmp", "*.db", "ready.json", "logs", "scratch", "__pycache__")
 MODEL = "src/codeii/models/resnet1d.py"

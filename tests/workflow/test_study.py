@@ -12,7 +12,7 @@ import pytest
 from codeii.checks.receipt import signature
 from tests.workflow.conftest import Checkout
 
-pytestmark = [pytest.mark.study, pytest.mark.xdist_group("tiny study")]
+pytestmark = pytest.mark.study
 
 
 @contextmanager
