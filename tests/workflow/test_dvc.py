@@ -1,5 +1,6 @@
 """DVC records what Snakemake made: nothing runs twice, nothing stale passes."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -57,4 +58,5 @@ def test_repro_works_without_git_and_fails_on_a_stale_checkout(finished: Checkou
     params = copy / "params.yaml"
     params.write_text(params.read_text().replace("replicates: 20", "replicates: 21"))
     output = archive.run("dvc", "repro", expect=255)
-    assert "results/scores/ptbxl_superdiagnostic/resnet1d/manifest.json: made with evaluation" in output
+    # Snakemake then goes by time stamps and may have made some scores again; those it did not are named.
+    assert re.search(r"results/scores/\w+/resnet1d/manifest\.json: made with evaluation", output)
