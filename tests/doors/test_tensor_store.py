@@ -1,5 +1,7 @@
 """The door of the tensors: what goes in comes out, and nothing else goes through."""
 
+import os
+import time
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
@@ -59,6 +61,34 @@ def test_rows_come_in_the_order_asked_for_whatever_the_shards(tmp_path: Path, cu
     store.signals.announce(rows)
     np.testing.assert_array_equal(store.signals[rows], made[rows])
     assert store.manifest.facts["records"] == 10 and store.manifest.facts["shards"] == len(cuts)
+
+
+@pytest.mark.parametrize("kernel", ["native", "reference"])
+def test_announced_rows_come_into_memory_unasked(tmp_path: Path, kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CODEII_KERNEL", kernel)
+    made = tensors(64, samples=4096)
+    path = tensor_store(tmp_path, ([made], index_of(64)), samples=4096).parent / "shards" / "0" / SIGNALS
+    store = read_tensor_store(tmp_path / "manifest.json")
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        wanted = np.array([3, 40, 17, 60, 8])
+        offsets = [path.stat().st_size - made.nbytes + row * made[0].nbytes for row in wanted.tolist()]
+        if any(map(in_memory, [file.fileno()] * len(offsets), offsets)):
+            pytest.skip("this file system keeps a file's pages in memory")
+        store.signals.announce(wanted)
+        deadline = time.monotonic() + 5
+        while not all(map(in_memory, [file.fileno()] * len(offsets), offsets)):
+            assert time.monotonic() < deadline, "announced rows were not read within 5 s"
+            time.sleep(0.01)
+    np.testing.assert_array_equal(store.signals[wanted], made[wanted])
+
+
+def in_memory(descriptor: int, offset: int) -> bool:
+    try:
+        return os.preadv(descriptor, [bytearray(1)], offset, os.RWF_NOWAIT) == 1
+    except BlockingIOError:
+        return False
 
 
 def test_a_record_may_have_several_sections_but_each_once(tmp_path: Path) -> None:

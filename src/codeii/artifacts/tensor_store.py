@@ -4,6 +4,7 @@ A store has the shards of the records it is made from, each made by a job of its
 has one row, or, where long records are cut into sections, one row per section.
 """
 
+import ctypes
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import pandas as pd
 from codeii.artifacts.atomic import whole_file
 from codeii.artifacts.manifest import NAME, Manifest, check_files, load_manifest, read_manifest, write_manifest
 from codeii.artifacts.record_store import stacked
+from codeii.native.library import load_library
 
 SIGNALS, INDEX, SHARDS = "signals.npy", "index.parquet", "shards"
 INDEX_COLUMNS = ("record_id", "exam_id", "patient_id", "section")
@@ -54,11 +56,7 @@ class Signals:
         for part, _, inside in self._by_part(rows):
             mapped = self._parts[part]
             if isinstance(mapped, np.memmap):
-                descriptor = self._descriptor(part, str(mapped.filename))
-                for row in inside.tolist():
-                    offset = mapped.offset + row * row_bytes
-                    if not _is_in_memory(descriptor, offset):
-                        os.posix_fadvise(descriptor, offset, row_bytes, os.POSIX_FADV_WILLNEED)
+                _announce(self._descriptor(part, str(mapped.filename)), mapped.offset, row_bytes, inside)
 
     def _by_part(self, rows: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         """Shard, places in `rows`, and row numbers inside the shard."""
@@ -73,12 +71,16 @@ class Signals:
         return self._descriptors[part]
 
 
-def _is_in_memory(descriptor: int, offset: int) -> bool:
-    """Whether a read there would not wait for the disk; False where the system cannot say. Cheaper than announcing."""
-    try:
-        return os.preadv(descriptor, [bytearray(1)], offset, os.RWF_NOWAIT) == 1
-    except OSError:
-        return False
+def _announce(descriptor: int, start: int, row_bytes: int, rows: np.ndarray) -> None:
+    """Announce rows of one file that are not in memory; all of them where no kernel could be compiled."""
+    library = load_library(Path(__file__).with_name("announce.c"))
+    if library is None:
+        for offset in (start + rows * row_bytes).tolist():
+            os.posix_fadvise(descriptor, offset, row_bytes, os.POSIX_FADV_WILLNEED)
+        return
+    numbers = np.ascontiguousarray(rows, np.int64)
+    sizes = (ctypes.c_int64(start), ctypes.c_int64(row_bytes))
+    library.announce(descriptor, *sizes, ctypes.c_void_p(numbers.ctypes.data), ctypes.c_int64(len(numbers)))
 
 
 @dataclass(frozen=True, slots=True)
