@@ -4,6 +4,7 @@ The experiments F42 to F46 of the project's list of faults: every one is exclude
 whole, and nothing becomes zeros in silence.
 """
 
+import ast
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.stores import build_records
 
 from codeii.artifacts.record_store import RecordStore, read_record_store
@@ -357,3 +360,21 @@ def test_statements_of_ptbxl_are_a_dictionary_or_an_exclusion(
     else:
         assert isinstance(found, Record) and dict(found.statements) == statements
         assert ("statement_twice" in found.flags) == (cell.count("NORM") > 1)
+
+
+NAMES = st.text("AB \\\n\r\0'\"", min_size=1, max_size=3)
+DICTIONARIES = st.lists(st.tuples(NAMES, st.sampled_from(["100.0", "1", "1.", "-2.5", "1e3"])), max_size=3)
+
+
+@given(
+    st.text("{}':, 1.A", max_size=14)
+    | DICTIONARIES.map(lambda rows: "{" + ", ".join(f"'{a}': {b}" for a, b in rows) + "}")
+)
+def test_statements_of_ptbxl_are_read_as_python_reads_them(cell: str) -> None:
+    try:
+        expected = {str(name): float(value) for name, value in ast.literal_eval(cell.strip()).items()}
+    except (ValueError, SyntaxError, TypeError, AttributeError):
+        with pytest.raises(RecordFault, match="scp_codes"):
+            ptbxl._statements(cell)
+        return
+    assert ptbxl._statements(cell)[0] == expected

@@ -5,6 +5,7 @@ Each is annotated by up to two cardiologists with 71 SCP-ECG statements, most wi
 """
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
@@ -48,6 +49,8 @@ _COLUMNS = ("ecg_id", "patient_id", "age", "sex", "scp_codes", "strat_fold")
 _SEX = {"0": "male", "1": "female"}
 _SECONDS = 10
 _MASKED_AGE, _OLDEST = 300.0, 90.0
+_PAIR = re.compile(r"'([^'\\\r\n\0]+)': ([0-9]{1,15}\.[0-9]{1,15})", re.ASCII)
+_USUAL = re.compile(rf"\{{{_PAIR.pattern}(, {_PAIR.pattern})*\}}", re.ASCII)
 
 
 class Layout(Strict):
@@ -103,6 +106,10 @@ def _age(text: str) -> tuple[float, tuple[str, ...]]:
 def _statements(text: str) -> tuple[dict[str, float | None], tuple[str, ...]]:
     """`{'NORM': 100.0, 'SR': 0.0}`, written as a Python dictionary; a flag where it names a statement twice."""
     expected = "a dictionary of statement and likelihood"
+    if _USUAL.fullmatch(text):  # what every published row is; Python's own parser takes ten times as long
+        pairs = _PAIR.findall(text)
+        usual: dict[str, float | None] = {statement: float(likelihood) for statement, likelihood in pairs}
+        return usual, ("statement_twice",) if len(pairs) > len(usual) else ()
     try:
         node = ast.parse(text.strip(), mode="eval").body
         found = ast.literal_eval(node)
