@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from codeii.schema.params import Recipe
+from codeii.schema.recipe import Recipe
 from codeii.training.schedule import EpochRow, after_plateaus, best_epoch, is_over, learning_rate_of, plan_of
 
 LOSSES = st.lists(st.floats(0.01, 2.0), max_size=40)
