@@ -29,9 +29,7 @@ def theirs_of(name: str, parameters: list[nn.Parameter], weight_decay: float, mo
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
 @pytest.mark.parametrize("momentum", [0.9, 0.6])
 @pytest.mark.parametrize("ours", [adamw, adam, sgd])
-def test_thirty_updates_are_bit_for_bit_those_of_torch(
-    ours: ModuleType, weight_decay: float, momentum: float
-) -> None:
+def test_thirty_updates_are_bit_for_bit_those_of_torch(ours: ModuleType, weight_decay: float, momentum: float) -> None:
     mine, their = network(), network()
     moments = ours.no_moments(mine)
     optimiser = theirs_of(ours.__name__.split(".")[-1], list(their.parameters()), weight_decay, momentum)

@@ -114,7 +114,9 @@ def test_one_cycle_is_pytorchs_with_its_momentum(steps: int) -> None:
 @hypothesis_settings(deadline=None, max_examples=30)
 @given(milestones=st.sets(st.integers(1, 12), min_size=1), passes=st.integers(1, 4))
 def test_milestones_are_pytorchs(milestones: set[int], passes: int) -> None:
-    plan = plan_of(4 * passes, 0, 0.1, recipe(schedule="multistep", milestones=sorted(milestones), milestone_factor=0.2))
+    plan = plan_of(
+        4 * passes, 0, 0.1, recipe(schedule="multistep", milestones=sorted(milestones), milestone_factor=0.2)
+    )
     rates, _ = rates_of_torch(
         lambda optimiser: torch.optim.lr_scheduler.MultiStepLR(optimiser, sorted(milestones), 0.2), 10
     )
