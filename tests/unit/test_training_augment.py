@@ -57,6 +57,13 @@ def test_one_more_kind_of_change_leaves_the_others_as_they_are() -> None:
     assert torch.equal(both, torch.where(dropped, torch.zeros(()), scaled))
 
 
+def test_kinds_of_change_are_drawn_independently() -> None:
+    ones = torch.ones(400, 1, SAMPLES)
+    found, _ = augmented(Changes(shift_samples=20, amplitude_share=0.5), 0, 0, ones, torch.zeros(400, 1))
+    factor, moved = found.amax((1, 2)), (found == 0).sum((1, 2)) * torch.where(found[:, 0, 0] == 0, 1, -1)
+    assert abs(np.corrcoef(factor, moved)[0, 1]) < 0.15
+
+
 @given(begin=st.integers(-60, 60), length=st.integers(1, SAMPLES))
 def test_a_window_has_zeros_where_there_are_no_samples(begin: int, length: int) -> None:
     signal = np.arange(1, SAMPLES + 1, dtype=np.float32)

@@ -45,14 +45,23 @@ def test_larger_counts_contain_smaller_ones_whatever_the_order_of_the_rows(seed:
     assert set(count_of(shuffled, CLASSES, 3, 5)[0]["record_id"]) == taken[1]
 
 
-def test_no_patient_is_taken_whom_no_class_needed_and_other_seeds_take_others() -> None:
-    rows = rows_of(0)
-    taken, _ = count_of(rows, CLASSES, 2, 0)
-    for patient in taken["patient_id"].unique():
-        fewer = counts_of(taken[taken["patient_id"] != patient])
-        with_them = counts_of(taken)
-        assert any(with_them[name] > fewer[name] for name in with_them)
-    assert set(count_of(rows, CLASSES, 2, 1)[0]["patient_id"]) != set(taken["patient_id"])
+@given(per_class=st.integers(1, 30))
+def test_no_class_takes_a_patient_more_than_it_needs(per_class: int) -> None:
+    kind = np.arange(60) % 5  # one record a patient, one class a record: frequent, frequent, rare, none, none
+    truth = {"frequent": kind < 2, "rare": kind == 2, "absent": kind == 9}
+    names = {"record_id": [f"r{at}" for at in range(60)], "patient_id": [f"p{at}" for at in range(60)]}
+    taken, _ = count_of(pd.DataFrame({**names, **truth}), CLASSES, per_class, 0)
+    assert counts_of(taken) == {
+        "frequent": min(per_class, 24),
+        "rare": min(per_class, 12),
+        "absent": 0,
+        "none": min(per_class, 24),
+    }
+
+
+def test_other_seeds_take_other_patients() -> None:
+    taken = [set(count_of(rows_of(0), CLASSES, 2, seed)[0]["patient_id"]) for seed in (0, 1)]
+    assert taken[0] != taken[1]
 
 
 def test_less_than_one_record_is_refused() -> None:

@@ -7,14 +7,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from tests.stores import tensor_store
 
 from codeii.artifacts import events
 from codeii.artifacts.checkpoint import Checkpoint, read_checkpoint
-from codeii.artifacts.targets import read_targets
+from codeii.artifacts.targets import read_targets, write_targets
 from codeii.artifacts.tensor_store import read_tensor_store
 from codeii.models import rebuild
-from codeii.networks.batches import inputs_of, read
+from codeii.networks.batches import inputs_of, read, record_means
+from codeii.schema.params import Preprocessing
 from codeii.training import loop
+from codeii.training.augment import Changes
 from codeii.training.run import train
 from codeii.training.validation import mean_loss
 
@@ -120,6 +123,49 @@ def test_a_probe_sees_no_augmentation(tiny_inputs: Inputs, tiny_settings: Settin
     first = run(tiny_inputs, probe, tmp_path / "plain")
     second = run(tiny_inputs, probe, tmp_path / "run", augmentation={"noise_uv": 50}, layer_decay=0.5)
     assert np.array_equal(first.weights["head.weight"], second.weights["head.weight"])
+
+
+def test_each_step_is_augmented_with_its_own_number(
+    tiny_inputs: Inputs, tiny_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[int, int]] = []
+    honest = loop.augmented
+
+    def watched(changes: Changes, seed: int, step: int, *batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        seen.append((seed, step))
+        assert changes == Changes(noise=0.05, shift_samples=5)
+        return honest(changes, seed, step, *batch)
+
+    monkeypatch.setattr(loop, "augmented", watched)
+    augmentation = {"noise_uv": 50, "shift_seconds": 0.2}
+    run(tiny_inputs, {**tiny_settings, "seed": 4}, tmp_path / "run", epochs=2, augmentation=augmentation)
+    assert seen == [(4, step) for step in range(10)]
+
+
+def test_a_run_on_sections_is_chosen_and_counted_by_records(tiny_settings: Settings, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    ids = [f"r{at:02d}" for at in range(40)]
+    sections = [1 + at % 3 for at in range(40)]
+    of_section = np.repeat(np.arange(40), sections)
+    split = np.array(["train"] * 24 + ["validation"] * 16)
+    truth = (rng.random((40, 2)) < 0.5).astype(np.uint8)
+    index = pd.DataFrame({name: np.array(ids)[of_section] for name in ("record_id", "exam_id", "patient_id")})
+    index["section"] = np.concatenate([np.arange(count) for count in sections])
+    counts = rng.integers(-500, 500, (len(index), 8, 256)).astype(np.int16)
+    settings = {"preprocessing": Preprocessing(rate_hz=25, samples=256).model_dump()}
+    tensors = tensor_store(tmp_path / "tensors", ([counts], index), samples=256, settings=settings)
+    rows = pd.DataFrame(dict.fromkeys(("record_id", "exam_id", "patient_id"), ids))
+    rows = rows.assign(split=split, age_years=50.0, sex="unknown")
+    common = {"settings": {}, "code": "c", "inputs": [], "facts": {}, "synthetic": True}
+    targets = write_targets(tmp_path / "targets", rows, truth, ["a", "b"], **common)
+    found = run({"tensors": tensors, "targets": targets}, tiny_settings, tmp_path / "run", epochs=1)
+    assert found.manifest.facts["records"] == {"train": 24, "validation": 16}
+    inputs = inputs_of(read_tensor_store(tensors), ids[24:])
+    with torch.inference_mode():
+        logits = rebuild(found)(read(inputs, slice(None), torch.device("cpu"))).numpy()
+    expected = mean_loss(record_means(inputs, logits), truth[24:])
+    assert found.manifest.facts["best"]["validation_loss"] == pytest.approx(expected, rel=1e-6)
+    assert mean_loss(logits, truth[24:][inputs.record]) != pytest.approx(expected, rel=1e-6)
 
 
 def test_what_happens_in_a_run_is_logged(
