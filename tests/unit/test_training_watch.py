@@ -15,14 +15,12 @@ PLAN = plan_of(
 
 
 def test_a_person_reads_epoch_loss_and_score() -> None:
-    assert words(PLAN, Position()) == "training, epoch 1 of 7; records"
-    assert words(PLAN, Position(2, 0.9)) == "training, epoch 1 of 7, loss 0.450; records"
+    assert words(PLAN, Position()) == "epoch 1 of 7; records"
+    assert words(PLAN, Position(2, 0.9)) == "epoch 1 of 7, loss 0.450; records"
     row = EpochRow(1, 4, 0.1, 0.4, 0.5, 0.8612)
-    assert words(PLAN, Position(4, 0.0, [row])) == "training, epoch 2 of 7, loss 0.400, validation AUROC 0.861; records"
+    assert words(PLAN, Position(4, 0.0, [row])) == "epoch 2 of 7, loss 0.400, AUROC 0.861; records"
     unranked = EpochRow(7, 28, 0.1, 0.4, 0.5, None)
-    assert words(PLAN, Position(28, 0.0, [unranked])) == (
-        "training, epoch 7 of 7, loss 0.400, validation loss 0.500; records"
-    )
+    assert words(PLAN, Position(28, 0.0, [unranked])) == ("epoch 7 of 7, loss 0.400, validation loss 0.500; records")
 
 
 @given(waits=st.lists(st.floats(0, 2), max_size=5), work=st.floats(0.1, 5))

@@ -8,6 +8,7 @@ from typing import TypeVar
 T = TypeVar("T")
 What = str | Callable[[], str]
 LINE_EVERY_S = 30.0
+BAR_FROM_COLUMNS = 100  # a narrower terminal has room for the numbers alone
 
 
 def progress(
@@ -84,14 +85,15 @@ def _with_bar(
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+    console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(),
+        *([BarColumn()] if console.width >= BAR_FROM_COLUMNS else []),
         TextColumn("{task.fields[far]}"),
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with Progress(*columns, console=console) as bar:
         task = bar.add_task(what(), total=total, rate="", far=_far(0, total, amount))
         started, done = time.monotonic(), 0
         for item in items:

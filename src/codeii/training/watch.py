@@ -65,13 +65,15 @@ def peak_memory_mb() -> float | None:
 
 
 def words(plan: Plan, position: Position) -> str:
-    """How far a run is and how well it does: `training, epoch 2 of 7, loss 0.412, validation AUROC 0.861; records`."""
-    history, steps = position.history, position.step % plan.steps_per_epoch
-    parts = [f"training, epoch {min(position.step // plan.steps_per_epoch + 1, plan.recipe.epochs)}"]
-    parts[0] += f" of {plan.recipe.epochs}"
+    """How far a run is and how well it does: `epoch 2 of 7, loss 0.412, AUROC 0.861; records`.
+
+    The loss is the mean of the epoch so far, the AUROC that of the last validation.
+    """
+    history, steps, epochs = position.history, position.step % plan.steps_per_epoch, plan.recipe.epochs
+    parts = [f"epoch {min(position.step // plan.steps_per_epoch + 1, epochs)} of {epochs}"]
     if steps or history:
         parts.append(f"loss {position.loss_sum / steps if steps else history[-1].train_loss:.3f}")
     if history:
         auroc, loss = history[-1].validation_auroc, history[-1].validation_loss
-        parts.append(f"validation loss {loss:.3f}" if auroc is None else f"validation AUROC {auroc:.3f}")
+        parts.append(f"validation loss {loss:.3f}" if auroc is None else f"AUROC {auroc:.3f}")
     return ", ".join(parts) + "; records"
