@@ -1,5 +1,6 @@
 """Whole runs under every setting that is off by default: each does what it says, and the record of it says so."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 from tests.stores import tensor_store
 
 from codeii.artifacts import events
@@ -16,6 +18,7 @@ from codeii.artifacts.tensor_store import read_tensor_store
 from codeii.models import rebuild
 from codeii.networks.batches import inputs_of, read, record_means
 from codeii.schema.params import Preprocessing
+from codeii.schema.recipe import Recipe
 from codeii.training import loop
 from codeii.training.augment import Changes
 from codeii.training.run import train
@@ -187,3 +190,12 @@ def test_what_happens_in_a_run_is_logged(
     with pytest.raises(ValueError, match="loss nan"):
         run(tiny_inputs, {**tiny_settings, "seed": 1}, tmp_path / "run")
     assert events.read(tmp_path / "run.scratch")[-1]["reason"].startswith("ValueError: epoch 1, step 1: loss nan")
+
+
+def test_the_recipes_of_others_in_the_documentation_are_recipes() -> None:
+    text = (Path(__file__).parents[2] / "docs/training.md").read_text()
+    written = re.findall(r"`(optimiser: [^`]*)`", text)
+    assert len(written) == 4
+    for recipe in written:
+        values = yaml.safe_load("{" + recipe + ", head_learning_rate: 1.0e-3}")
+        assert isinstance(values["learning_rate"], float) and Recipe.model_validate(values)
