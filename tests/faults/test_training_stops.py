@@ -1,4 +1,4 @@
-"""F21 and time limits: how a training ends that must not go on, and that it goes on from there."""
+"""F21, F28 and time limits: how a training ends that must not go on, and that it goes on from there."""
 
 import functools
 import json
@@ -69,6 +69,22 @@ def test_one_sample_that_is_no_number_stops_the_run_and_the_last_good_state_stay
     assert (tmp_path / "run/weights.safetensors").read_bytes() == weights
     told = [(event["event"], event.get("resumed_from_step")) for event in events.read(tmp_path / "scratch")]
     assert told == [("start", 0), ("epoch", None), ("stopped", None), ("start", 6), ("epoch", None), ("end", None)]
+
+
+def test_too_little_memory_of_a_device_is_a_sentence_that_says_what_to_do(
+    tiny_inputs: dict[str, Path],
+    settings: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def full(*arguments: Any) -> float:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(loop, "loss_and_gradients", full)
+    assert main(command(tiny_inputs, settings, tmp_path)) == 3
+    said = capsys.readouterr().err
+    assert "16 records in 1 parts do not fit into the memory of cpu; raise `accumulate`" in said
 
 
 def test_a_run_in_a_queue_with_a_time_limit_goes_on_call_by_call_to_the_same_bits(

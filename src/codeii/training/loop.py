@@ -74,11 +74,10 @@ def fit(
             if position.step % plan.steps_per_epoch == 0:
                 _close_epoch(learner, validation, plan, position)
                 _tell_epoch(keeper.scratch, position.history[-1], watch)
-            now = time.monotonic()
-            late = now >= keeper.until and not is_over(plan, position.step, position.history)
-            if received or late or now - saved > keeper.every_s:
+            late = time.monotonic() >= keeper.until and not is_over(plan, position.step, position.history)
+            if received or late or time.monotonic() - saved > keeper.every_s:
                 resume.save(keeper.scratch, keeper.made_of, position, learner.parts())
-                saved = now
+                saved = time.monotonic()
             if received or late:
                 _stop(keeper.scratch, plan, position, received)
     return position
@@ -130,6 +129,9 @@ def _advance(
         epoch = position.step // plan.steps_per_epoch + 1
         named = ", ".join(training.record_ids[pick] for pick in picks)
         raise ValueError(f"epoch {epoch}, step {position.step + 1}: {error}; records of the batch: {named}") from error
+    except torch.OutOfMemoryError as error:
+        found = f"{len(picks)} records in {plan.recipe.accumulate} parts do not fit into the memory of {device}"
+        raise ValueError(f"{found}; raise `accumulate` of the recipe, which keeps the step as it is") from error
     learner.step(plan, position.step, [row.validation_loss for row in position.history])
     position.step += 1
 
