@@ -1,10 +1,12 @@
 """Command line: one subcommand per rule of the workflow, plus those people use themselves.
 
-Exit codes: 0 done, 2 wrong usage, 3 bad data or parameters, 4 a file is not what its manifest says.
+Exit codes: 0 done, 2 wrong usage, 3 bad data or parameters, 4 a file is not what its manifest says, 75 a training
+reached --max-minutes and goes on with the same command.
 """
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -141,6 +143,9 @@ def _for_runs(add: Add) -> None:
     _manifests(command, "tensors", "targets")
     command.add_argument("--init", type=Path, metavar="MANIFEST", help="manifest of the checkpoint to start from")
     command.add_argument("--scratch", type=Path, required=True, metavar="FOLDER", help="state to resume from")
+    text = "save the state and end with 75 after so long, for queues with a limit (also: CODEII_MAX_MINUTES)"
+    limit = os.environ.get("CODEII_MAX_MINUTES")
+    command.add_argument("--max-minutes", type=_minutes, default=limit, metavar="N", help=text)
     command = _job(add, verbs.predict, "codeii predict --checkpoints results/runs/.../seed0/manifest.json ...")
     _manifests(command, "tensors", "targets")
     _manifests(command, "checkpoints", many=True)
@@ -196,6 +201,13 @@ def _manifests(command: argparse.ArgumentParser, *names: str, many: bool = False
             )
         else:
             command.add_argument(f"--{name}", type=Path, required=True, metavar="MANIFEST", help=f"of the {name}")
+
+
+def _minutes(text: str) -> float:
+    value = float(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError("minutes are a number above 0")
+    return value
 
 
 def _settings(text: str) -> dict[str, Any]:

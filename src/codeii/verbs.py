@@ -119,7 +119,8 @@ def train(args: Arguments) -> None:
     """Train one network; resumes from --scratch if it was interrupted."""
     from codeii.training.run import train
 
-    train(args.tensors, args.targets, args.init, args.settings, args.code, args.out, args.scratch)
+    inputs = (args.tensors, args.targets, args.init)
+    train(*inputs, args.settings, args.code, args.out, args.scratch, args.max_minutes)
 
 
 def predict(args: Arguments) -> None:

@@ -28,6 +28,14 @@ def test_every_study_of_the_repository_is_valid(over: list[str]) -> None:
 LICENCE = {"name": "CC BY 4.0", "address": "https://creativecommons.org/licenses/by/4.0/", "terms": "Name them."}
 PRIMARY = {"page": "https://h/", "licence": LICENCE, "mirrors": ["https://h/files/"]}
 FAULTS = [
+    ("starts.from_scratch.mode", "partial", ["starts.from_scratch", "partial with trained_stages 0", "at least 1"]),
+    ("starts.from_scratch.trained_stages", 2, ["starts.from_scratch", "mode is full with trained_stages 2"]),
+    ("recipes.transfer.accumulate", 65, ["recipes.transfer", "accumulate is 65, but a step has 64 records"]),
+    ("recipes.transfer.milestones", [3], ["recipes.transfer", "schedule is cosine with milestones [3]"]),
+    ("recipes.transfer.schedule", "multistep", ["recipes.transfer", "multistep with milestones []"]),
+    ("recipes.transfer.loss", {"label_smoothing": 0.5}, ["recipes.transfer.loss.label_smoothing", "less than 0.5"]),
+    ("recipes.transfer.augmentation", {"noise": 5}, ["recipes.transfer.augmentation.noise: this key is not known"]),
+    ("recipes.transfer.augmentation", {"crop_samples": 2048}, ["augmentation.crop_samples: found 2048;", "have 1024"]),
     ("sources.ptbxl.verson", "1.0.3", ["sources.ptbxl.verson: this key is not known"]),
     ("preprocessing.code_100hz.rate_hz", 0, ["preprocessing.code_100hz.rate_hz", "found 0", "greater than 0"]),
     ("preprocessing.code_100hz.leads", "nine", ["found 'nine'", "'eight' or 'twelve'"]),
@@ -170,3 +178,19 @@ def test_settings_read_without_torch_are_those_of_the_file(name: str) -> None:
 
     module = import_module(f"codeii.models.{name}")
     assert model_settings(name).model_json_schema() == module.Settings.model_json_schema()
+
+
+def test_noise_in_microvolts_is_refused_where_signals_have_no_volts(values: dict[str, Any]) -> None:
+    changed = deepcopy(values)
+    changed["recipes"]["transfer"]["augmentation"] = {"noise_uv": 20}
+    assert check_params(changed)
+    changed["preprocessing"]["code_100hz"]["normalisation"] = "record"
+    with pytest.raises(ValueError, match=r"recipes.transfer.augmentation.noise_uv: found 20; .* not in volts"):
+        check_params(changed)
+
+
+def test_milestones_rise(values: dict[str, Any]) -> None:
+    changed = deepcopy(values)
+    changed["recipes"]["transfer"] |= {"schedule": "multistep", "milestones": [4, 2]}
+    with pytest.raises(ValueError, match=r"milestones \[4, 2\] do not rise"):
+        check_params(changed)

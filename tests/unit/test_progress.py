@@ -116,3 +116,17 @@ def test_rich_is_not_imported_where_nobody_looks() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": str(SOURCE)}
     )
     assert ran.stdout == "False\n"
+
+
+def test_words_may_change_on_the_way_and_an_item_may_count_more_than_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    items = clocked(20, 4, monkeypatch)
+    for item in progress(items, 256, lambda: f"training, step {len(seen)}; records", lambda item: 64):
+        seen.append(item)
+    assert capsys.readouterr().err.splitlines() == [
+        "training, step 2; records: 128 of 256 (50 %), 3.2/s, 0:40 left",
+        "training, step 4; records: 256 of 256 (100 %), 3.2/s, 0:00 left",
+        "training, step 4; records: 256 done in 1:20",
+    ]

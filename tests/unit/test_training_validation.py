@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from codeii.training.validation import auroc, macro_auroc, mean_loss
+from codeii.networks.batches import Inputs
+from codeii.training.validation import auroc, macro_auroc, mean_loss, of_records
 
 
 @settings(deadline=None)
@@ -33,3 +34,14 @@ def test_mean_loss_is_torchs_also_for_large_logits() -> None:
         torch.from_numpy(logits).double(), torch.from_numpy(targets).double()
     )
     assert mean_loss(logits, targets) == pytest.approx(expected.item(), rel=1e-12)
+
+
+def test_validation_counts_records_not_their_sections() -> None:
+    inputs = Inputs(np.zeros((4, 1)), np.arange(4), 1.0, np.array([0, 1, 1, 1]))
+    logits = np.array([[2.0], [1.0], [0.0], [-4.0]], np.float32)
+    targets = np.array([[1.0], [0.0], [0.0], [0.0]], np.float32)
+    of_record, truth = of_records(inputs, logits, targets)
+    assert of_record.tolist() == [[2.0], [-1.0]] and truth.tolist() == [[1.0], [0.0]]
+    assert mean_loss(of_record, truth) < mean_loss(logits, targets)
+    one_each = Inputs(np.zeros((4, 1)), np.arange(4), 1.0, np.arange(4))
+    np.testing.assert_array_equal(of_records(one_each, logits, targets)[0], logits)

@@ -102,6 +102,10 @@ class ResNet1d(nn.Module):
         self.blocks = nn.ModuleList(Block(before, after, stride, settings) for before, after, stride in ends)
         self.head = nn.Linear(filters[-1] * settings.head_samples, classes)
 
+    def stages(self) -> list[list[str]]:
+        """Beginnings of the parameters' names, stage by stage from the input to the head, which is none of them."""
+        return [["conv1.", "bn1."], *([f"blocks.{index}."] for index in range(len(self.blocks)))]
+
     def features(self, x_BLT: Tensor) -> Tensor:
         """(B, C): what fine-tuning keeps when the label set changes.
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from codeii.schema.published import Archive, Primary
+from codeii.schema.recipe import Recipe as Recipe
 from codeii.schema.split_policies import WAYS
 from codeii.schema.split_policies import FoldSplit as FoldSplit
 from codeii.schema.split_policies import HashedSplit as HashedSplit
@@ -125,7 +126,18 @@ class Start(Strict):
     """Where a network's weights come from and which of them are trained."""
 
     init: Name = Field(description="random, or the experiment whose checkpoint is taken")
-    mode: Literal["full", "linear_probe"] = Field("full", description="train everything, or the head alone")
+    mode: Literal["full", "partial", "linear_probe"] = Field(
+        "full", description="train everything; the last stages and the head (trained_stages); or the head alone"
+    )
+    trained_stages: int = Field(
+        0, ge=0, le=1000, description="stages below the head that are trained (partial); the others stay as they are"
+    )
+
+    @model_validator(mode="after")
+    def _says_how_much(self) -> "Start":
+        if (self.mode == "partial") != (self.trained_stages > 0):
+            raise ValueError(f"mode is {self.mode} with trained_stages {self.trained_stages}; partial needs at least 1")
+        return self
 
 
 class Experiment(Strict):
@@ -143,28 +155,6 @@ class Experiment(Strict):
     predict: list[Name] = Field(
         default_factory=list, description="sources without public labels to predict for submission"
     )
-
-
-class Recipe(Strict):
-    """How a network is trained."""
-
-    threads: int = Field(1, gt=0, le=256, description="CPU threads of one run; other counts give other last bits")
-    epochs: int = Field(gt=0, le=1000, description="passes over the training split")
-    steps_at_least: int = Field(
-        0, ge=0, description="an epoch passes several times over a training split too small for so many steps in all"
-    )
-    batch_size: int = Field(gt=0, le=65_536, description="records in a step")
-    learning_rate: float = Field(gt=0, lt=1, description="of Adam")
-    head_learning_rate: float = Field(gt=0, lt=1, description="of Adam where only the head is trained (linear_probe)")
-    weight_decay: float = Field(0.0, ge=0, lt=1, description="decoupled (AdamW)")
-    schedule: Literal["constant", "plateau", "cosine"] = Field(
-        "plateau", description="plateau: divide after no progress"
-    )
-    plateau_patience: int = Field(7, gt=0, description="epochs without progress before the learning rate falls")
-    plateau_factor: float = Field(0.1, gt=0, lt=1, description="what it falls by")
-    minimum_learning_rate: float = Field(1e-7, ge=0, lt=1, description="training stops below it (plateau)")
-    early_stopping_patience: int = Field(0, ge=0, description="epochs without progress before training stops; 0: never")
-    select_by: Literal["loss", "auroc"] = Field("loss", description="validation measure that chooses the epoch kept")
 
 
 class Evaluation(Strict):

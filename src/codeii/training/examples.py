@@ -8,7 +8,7 @@ import pandas as pd
 from codeii.artifacts.targets import Targets
 from codeii.artifacts.tensor_store import TensorStore
 from codeii.networks.batches import Inputs, inputs_of
-from codeii.schema.splits import take_fraction
+from codeii.schema.splits import take_fraction, uniform_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,11 @@ class Examples:
     targets: np.ndarray  # (input, class) float32 of 0 and 1; a section has the classes of its record
     record_ids: tuple[str, ...]  # of each input
     patients: int
+
+    @property
+    def records(self) -> int:
+        """Number of records; there are more inputs where long records are cut into sections."""
+        return int(self.inputs.record[-1]) + 1
 
 
 def examples_of(store: TensorStore, targets: Targets, rows: pd.DataFrame) -> Examples:
@@ -41,3 +46,26 @@ def fraction_of(rows: pd.DataFrame, classes: tuple[str, ...], fraction: float, s
     patients = of_patient.index.tolist()
     taken = take_fraction(patients, of_patient.to_numpy(), fraction, seed)
     return rows[rows["patient_id"].isin({patients[index] for index in taken})]
+
+
+def count_of(
+    rows: pd.DataFrame, classes: tuple[str, ...], per_class: int, seed: int
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """All records of so few patients that each class has at least `per_class` positive records, where it can.
+
+    Records without any class are counted as one more class, "none". -> the records, in the order of `rows`, and how
+    many there are of each class that falls short, having no more.
+    Each class takes patients in an order fixed by the seed: larger counts contain smaller ones of the same seed.
+    """
+    if per_class < 1:
+        raise ValueError(f"per_class is {per_class}; at least one record of each class is needed")
+    truth = rows[list(classes)].astype(bool)
+    truth["none"] = ~truth.any(axis=1)
+    of_patient = truth.groupby(rows["patient_id"], sort=True).sum()
+    of_patient = of_patient.loc[sorted(of_patient.index, key=lambda patient: uniform_of(str(patient), seed))]
+    # A patient is taken for a class that they have and that those before them have not yet filled.
+    before = of_patient.cumsum() - of_patient
+    taken = ((of_patient > 0) & (before < per_class)).any(axis=1)
+    found = of_patient[taken].sum()
+    short = {str(name): int(count) for name, count in found.items() if count < per_class}
+    return rows[rows["patient_id"].isin(set(of_patient.index[taken]))], short

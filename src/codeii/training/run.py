@@ -1,5 +1,7 @@
 """Trains one network: from tensors, targets and perhaps a checkpoint to a checkpoint with its history."""
 
+import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, astuple, fields
 from pathlib import Path
@@ -9,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from codeii.artifacts import events
 from codeii.artifacts.checkpoint import Checkpoint, CheckpointCard, probe_input, read_checkpoint, write_checkpoint
 from codeii.artifacts.manifest import environment, sha256_of
 from codeii.artifacts.targets import read_targets
@@ -18,53 +21,69 @@ from codeii.networks.device import prepare
 from codeii.networks.inference import answers, settle
 from codeii.schema.leads import LEAD_SETS
 from codeii.training import resume
+from codeii.training.augment import changes_of
 from codeii.training.examples import Examples, examples_of, fraction_of
 from codeii.training.initialise import HEAD, initialise
+from codeii.training.layers import layers_of
 from codeii.training.loop import VALIDATION_BATCH, Keeper, fit
+from codeii.training.objective import balanced_weights
 from codeii.training.schedule import EpochRow, best_epoch, plan_of
 from codeii.training.settings import TrainSettings
+from codeii.training.watch import faults_told
 
 SMALLEST_SPREAD = 1e-6  # standard deviation below which a feature counts as constant
 
 
 def train(
-    tensors: Path, targets: Path, init: Path | None, settings: Mapping[str, Any], code: str, folder: Path, scratch: Path
+    tensors: Path,
+    targets: Path,
+    init: Path | None,
+    settings: Mapping[str, Any],
+    code: str,
+    folder: Path,
+    scratch: Path,
+    max_minutes: float | None = None,
 ) -> None:
     """Train one network and write its checkpoint to `folder`.
 
     tensors, targets, init : manifests; init is the checkpoint to start from, None for random weights
     settings : fields of `TrainSettings`
     scratch : folder of the unfinished run's state; a killed run continues there and ends with the same bits
+    max_minutes : after which the run saves its state and ends with SystemExit(75); None: never
 
     Raises ValueError when inputs do not fit together or the run diverges; nothing is written then.
     """
+    until = time.monotonic() + 60 * max_minutes if max_minutes is not None else math.inf
     wanted = TrainSettings.model_validate(dict(settings))
     device = prepare(wanted.recipe.threads)
-    store, truth = read_tensor_store(tensors), read_targets(targets)
-    checkpoint = read_checkpoint(init) if init else None
-    network = initialise(wanted, store, len(truth.classes), checkpoint).to(device)
-    rows = fraction_of(truth.of("train"), truth.classes, wanted.fraction, wanted.seed)
-    examples = {
-        "train": examples_of(store, truth, rows),
-        "validation": examples_of(store, truth, truth.of("validation")),
-    }
-    inputs = [tensors, targets, *([init] if init else [])]
-    made_of = {"settings": wanted.model_dump(), "code": code, "environment": environment(), "device": device.type}
-    keeper = Keeper(scratch, resume.fingerprint_of({**made_of, "inputs": [sha256_of(path) for path in inputs]}))
-    history, weights = _trained(wanted, network, examples, device, keeper)
-    best = best_epoch(history, wanted.recipe.select_by)
-    write_checkpoint(
-        folder,
-        _card(wanted, truth.classes, store, checkpoint, network, weights, best),
-        {name: value.numpy() for name, value in weights.items()},
-        history_csv(history),
-        settings=settings,
-        code=code,
-        inputs=inputs,
-        facts=_facts(examples, history, best),
-        synthetic=store.manifest.synthetic or truth.manifest.synthetic or _is_synthetic(checkpoint),
-    )
-    resume.clear(scratch)
+    inputs = {"tensors": tensors, "targets": targets, **({"init": init} if init else {})}
+    made_of = {"settings": wanted.model_dump(mode="json"), "code": code, "environment": environment()}
+    made_of |= {"device": device.type, "inputs": {name: sha256_of(path) for name, path in inputs.items()}}
+    keeper = Keeper(scratch, made_of, until)
+    with faults_told(scratch):
+        store, truth = read_tensor_store(tensors), read_targets(targets)
+        checkpoint = read_checkpoint(init) if init else None
+        network = initialise(wanted, store, len(truth.classes), checkpoint).to(device)
+        rows = fraction_of(truth.of("train"), truth.classes, wanted.fraction, wanted.seed)
+        examples = {
+            "train": examples_of(store, truth, rows),
+            "validation": examples_of(store, truth, truth.of("validation")),
+        }
+        history, weights = _trained(wanted, network, examples, store, device, keeper)
+        best = best_epoch(history, wanted.recipe.select_by)
+        write_checkpoint(
+            folder,
+            _card(wanted, truth.classes, store, checkpoint, network, weights, best),
+            {name: value.numpy() for name, value in weights.items()},
+            history_csv(history),
+            settings=settings,
+            code=code,
+            inputs=inputs.values(),
+            facts=_facts(wanted, truth.classes, examples, history, best),
+            synthetic=store.manifest.synthetic or truth.manifest.synthetic or _is_synthetic(checkpoint),
+        )
+    resume.clear(scratch, made_of)
+    events.append(scratch, "end")
 
 
 def history_csv(history: list[EpochRow]) -> str:
@@ -75,19 +94,37 @@ def history_csv(history: list[EpochRow]) -> str:
 
 
 def _trained(
+    wanted: TrainSettings,
+    network: nn.Module,
+    examples: Mapping[str, Examples],
+    store: TensorStore,
+    device: torch.device,
+    keeper: Keeper,
+) -> tuple[list[EpochRow], dict[str, Tensor]]:
+    """History and best weights of the whole network. Stages that stay random get statistics of the training records."""
+    recipe, training, validation = wanted.recipe, examples["train"], examples["validation"]
+    if wanted.init == "random" and wanted.mode != "full":
+        settle(network, training.inputs, VALIDATION_BATCH, device)
+    if wanted.mode == "linear_probe":
+        return _probed(wanted, network, examples, device, keeper)
+    preprocessing = wanted.preprocessing
+    changes = changes_of(
+        recipe.augmentation, preprocessing.rate_hz, preprocessing.samples, store.manifest.facts["unit"]
+    )
+    plan = plan_of(len(training.inputs), wanted.seed, wanted.learning_rate, recipe, changes)
+    layers = layers_of(network, wanted.trained_stages if wanted.mode == "partial" else None, recipe.layer_decay)
+    position = fit(network, training, validation, plan, device, keeper, layers)
+    return position.history, position.best
+
+
+def _probed(
     wanted: TrainSettings, network: nn.Module, examples: Mapping[str, Examples], device: torch.device, keeper: Keeper
 ) -> tuple[list[EpochRow], dict[str, Tensor]]:
-    """History and best weights of the whole network.
+    """A linear probe trains the head on features computed once.
 
-    A linear probe trains the head on features computed once and standardised by the training records, so that one
-    learning rate suits every encoder.
+    They are standardised by the training records, so that one learning rate suits every encoder.
     """
     plan = plan_of(len(examples["train"].inputs), wanted.seed, wanted.learning_rate, wanted.recipe)
-    if wanted.mode == "full":
-        position = fit(network, examples["train"], examples["validation"], plan, device, keeper)
-        return position.history, position.best
-    if wanted.init == "random":
-        settle(network, examples["train"].inputs, VALIDATION_BATCH, device)
     frozen = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
     features = {split: _features(network, part, device) for split, part in examples.items()}
     center, spread = features["train"].mean(axis=0), features["train"].std(axis=0)
@@ -148,14 +185,24 @@ def _card(
     )
 
 
-def _facts(examples: Mapping[str, Examples], history: list[EpochRow], best: int) -> dict[str, Any]:
-    return {
-        "records": {split: len(part.inputs) for split, part in examples.items()},
+def _facts(
+    wanted: TrainSettings,
+    classes: tuple[str, ...],
+    examples: Mapping[str, Examples],
+    history: list[EpochRow],
+    best: int,
+) -> dict[str, Any]:
+    facts = {
+        "records": {split: part.records for split, part in examples.items()},
         "patients": {split: part.patients for split, part in examples.items()},
         "epochs": len(history),
         "steps": history[-1].steps,
         "best": asdict(history[best]),
     }
+    if wanted.recipe.loss.positive_weights == "balanced":
+        weights = balanced_weights(examples["train"].targets, wanted.recipe.loss.largest_positive_weight)
+        facts["positive_weights"] = dict(zip(classes, weights.tolist(), strict=True))
+    return facts
 
 
 def _is_synthetic(checkpoint: Checkpoint | None) -> bool:

@@ -4,7 +4,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from codeii.schema.params import Preprocessing, Recipe
+from codeii.schema.params import Preprocessing
+from codeii.schema.recipe import Recipe
 
 
 class TrainSettings(BaseModel):
@@ -17,7 +18,8 @@ class TrainSettings(BaseModel):
     model_settings: dict[str, Any]
     start: str
     init: str  # "random", or the experiment whose checkpoint is given
-    mode: Literal["full", "linear_probe"]
+    mode: Literal["full", "partial", "linear_probe"]
+    trained_stages: int = Field(0, ge=0)  # below the head, where mode is partial
     fraction: float = Field(gt=0, le=1)
     seed: int = Field(ge=0)
     recipe: Recipe

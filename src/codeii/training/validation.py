@@ -2,6 +2,13 @@
 
 import numpy as np
 
+from codeii.networks.batches import Inputs, record_means
+
+
+def of_records(inputs: Inputs, logits: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(input, K) logits and targets -> those of the records: logits are averaged over sections, as predictions are."""
+    return record_means(inputs, logits), targets[np.flatnonzero(np.diff(inputs.record, prepend=-1))]
+
 
 def mean_loss(logits: np.ndarray, targets: np.ndarray) -> float:
     """Mean binary cross-entropy over records and classes, in float64: max(x, 0) - x t + log(1 + exp(-|x|))."""

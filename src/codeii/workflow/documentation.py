@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from codeii.artifacts.atomic import write_text
 from codeii.schema import params as words
-from codeii.schema import published
+from codeii.schema import published, recipe
 from codeii.workflow.plugins import model_settings, names_in
 
 SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
@@ -28,7 +28,9 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("tasks.<task>.splits, by patient", words.HashedSplit),
     ("tasks.<task>.splits, as published", words.PublishedSplit),
     ("starts.<start>", words.Start),
-    ("recipes.<recipe>", words.Recipe),
+    ("recipes.<recipe>", recipe.Recipe),
+    ("recipes.<recipe>.loss", recipe.Loss),
+    ("recipes.<recipe>.augmentation", recipe.Augmentation),
     ("experiments.<experiment>", words.Experiment),
     ("evaluation", words.Evaluation),
     ("reporting", words.Reporting),

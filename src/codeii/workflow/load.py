@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from codeii.schema.labels import label_set_names
-from codeii.schema.params import FoldSplit, HashedSplit, Params, PublishedSplit, sentence_of
+from codeii.schema.params import Experiment, FoldSplit, HashedSplit, Params, PublishedSplit, sentence_of
 from codeii.schema.split_lists import source_of_list, split_list_names
 from codeii.workflow.plugins import check_name, model_settings, names_in
 
@@ -122,6 +122,7 @@ def _check_experiment(params: Params, path: str, name: str) -> None:
     check_name(f"{path}.task", experiment.task, list(params.tasks))
     check_name(f"{path}.preprocessing", experiment.preprocessing, list(params.preprocessing))
     check_name(f"{path}.recipe", experiment.recipe, list(params.recipes))
+    _check_augmentation(params, path, experiment)
     for model in experiment.models:
         check_name(f"{path}.models", model, names_in("models"))
     for key in ("starts", "fractions", "seeds", "models"):
@@ -133,6 +134,18 @@ def _check_experiment(params: Params, path: str, name: str) -> None:
     for start in experiment.starts:
         check_name(f"{path}.starts", start, list(params.starts))
         _check_init(params, path, name, start)
+
+
+def _check_augmentation(params: Params, path: str, experiment: Experiment) -> None:
+    wanted = params.recipes[experiment.recipe].augmentation
+    given = params.preprocessing[experiment.preprocessing]
+    where = f"recipes.{experiment.recipe}.augmentation"
+    if wanted.crop_samples > given.samples:
+        found = f"found {wanted.crop_samples}; the tensors of {experiment.preprocessing} have {given.samples}"
+        raise ValueError(f"{where}.crop_samples: {found} ({path})")
+    if wanted.noise_uv and given.normalisation != "none":
+        found = f"found {wanted.noise_uv:g}; the tensors of {experiment.preprocessing} are normalised, not in volts"
+        raise ValueError(f"{where}.noise_uv: {found} ({path})")
 
 
 def _check_init(params: Params, path: str, name: str, start: str) -> None:

@@ -24,6 +24,7 @@ def train_job(params: Params, run: RunKey) -> Job:
         "task": experiment.task,
         "init": start.init,
         "mode": start.mode,
+        "trained_stages": start.trained_stages,
         "model_settings": model_settings(run.model)(**params.models.get(run.model, {})).model_dump(mode="json"),
         "preprocessing": params.preprocessing[experiment.preprocessing].model_dump(),
         "recipe": params.recipes[experiment.recipe].model_dump(),
