@@ -185,18 +185,13 @@ def test_every_parameter_but_the_heads_is_in_one_stage(name: str) -> None:
 
 
 def test_transformers_is_imported_by_building_only_and_stays_off_the_internet() -> None:
-    told = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "import os, sys; from codeii.models import hubert_ecg; print('transformers' in sys.modules);"
-            f"hubert_ecg.build(12, 3, hubert_ecg.Settings(**{TINY['hubert_ecg']}));"
-            "print('transformers' in sys.modules, os.environ['HF_HUB_OFFLINE'], os.environ['HF_HUB_DISABLE_TELEMETRY'])",
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
+    program = (
+        "import os, sys; from codeii.models import hubert_ecg as file; print('transformers' in sys.modules); "
+        f"file.build(12, 3, file.Settings(**{TINY['hubert_ecg']})); "
+        "offline, silent = os.environ['HF_HUB_OFFLINE'], os.environ['HF_HUB_DISABLE_TELEMETRY']; "
+        "print('transformers' in sys.modules, offline, silent)"
     )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert told.stdout.split() == ["False", "True", "1", "1"]
 
 
