@@ -5,7 +5,7 @@ The weights follow the rule, under the published names, and come in by `load_pub
 
 import json
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -65,7 +65,7 @@ def facts(parity: Path, case: str) -> dict[str, Any]:
     return facts
 
 
-@cache
+@lru_cache(maxsize=1)  # up to 370 MB each
 def published(parity: Path, case: str) -> dict[str, np.ndarray]:
     """The tensors of a file as its authors would publish it; their sum proves the rule."""
     tensors = {key: weight_of(key, tuple(shape)) for key, shape, _ in facts(parity, case)["tensors"]}
