@@ -23,7 +23,8 @@ def module(request: pytest.FixtureRequest) -> ModuleType:
 
 
 def network_of(module: ModuleType, leads: int = 8, classes: int = 7) -> nn.Module:
-    network: nn.Module = module.build(leads=leads, classes=classes, settings=module.Settings())
+    small = getattr(module, "SMALL", {})  # settings for tests, of a file whose defaults take too long for them
+    network: nn.Module = module.build(leads=leads, classes=classes, settings=module.Settings(**small))
     return network
 
 
@@ -50,7 +51,7 @@ def test_the_head_is_a_linear_layer_on_the_features(module: ModuleType) -> None:
 
 
 def test_one_full_size_step_reaches_every_parameter(module: ModuleType) -> None:
-    """400 Hz x 4096 samples, batch of two, the settings a bare name gives."""
+    """400 Hz x 4096 samples, batch of two, the settings a bare name gives, or SMALL."""
     network = network_of(module, classes=66).train()
     targets_BK = torch.tensor([[1.0, 0.0] * 33, [0.0, 1.0] * 33])
     loss = functional.binary_cross_entropy_with_logits(network(torch.randn(2, 8, 4096)), targets_BK)
