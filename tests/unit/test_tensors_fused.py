@@ -46,6 +46,7 @@ def by_reference(stack: np.ndarray, rate_hz: int, wanted: Preprocessing) -> Tens
         np.stack([counts for counts, _ in rounded]),
         np.array([clipped for _, clipped in rounded]),
         np.arange(len(rounded)) // per_record,
+        np.zeros(len(stack), np.int64),
     )
 
 
