@@ -191,6 +191,22 @@ def test_scaling_by_record_takes_the_kernels_doubles() -> None:
     assert_same(preprocess(stack, 500, chosen, MAINS_HZ), by_reference(stack, 500, chosen))
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"baseline": "bandpass"},
+        {"mode": "benchmark_compatible", "median_baseline_seconds": 0.4},
+        {"mode": "benchmark_compatible", "resampling": "decimate_joined", "rate_hz": 100},
+        {"leads": "twelve", "limb_leads": "recorded"},
+    ],
+    ids=str,
+)
+def test_steps_that_the_kernel_does_not_know_go_through_the_reference(changes: dict[str, Any]) -> None:
+    chosen, stack = settings_of(**changes), records(3, 1500)
+    assert kernel(500, chosen, MAINS_HZ) is None
+    assert_same(preprocess(stack, 500, chosen, MAINS_HZ), by_reference(stack, 500, chosen))
+
+
 def test_float_records_go_through_the_reference() -> None:
     stack = records(2, 700).astype(np.float64) + 0.25
     assert_same(preprocess(stack, 500, settings_of(), MAINS_HZ), by_reference(stack, 500, settings_of()))

@@ -41,7 +41,7 @@ class Preprocessing(Strict):
     )
     baseline: Literal["none", "elliptic", "bandpass"] = Field(
         "none",
-        description="elliptic: high-pass of 0.8 Hz of the CODE group; bandpass: 0.67 to 40 Hz, Butterworth, of ECGFounder",
+        description="elliptic: high-pass of 0.8 Hz of the CODE group; bandpass: 0.67 to 40 Hz of ECGFounder",
     )
     median_baseline_seconds: float | None = Field(
         None,

@@ -28,14 +28,13 @@ from codeii.tensors.filter import (
     remove_powerline,
 )
 from codeii.tensors.fused import kernel
-from codeii.tensors.normalise import by_lead, by_record
+from codeii.tensors.normalise import by_lead, by_record, still_leads
 from codeii.tensors.resample import check_change, check_whole, decimate_joined, resample, resampled_length, zoom
 from codeii.tensors.window import place, starts_of
 
 SCALE = 1e-3  # one count of a tensor is a thousandth of its unit
 UNITS = {"none": "mV", "record": "sd", "lead": "sd of the lead"}  # by normalisation
 CHANGES_OF_RATE = {"polyphase": resample, "zoom": zoom, "decimate_joined": decimate_joined}
-SCALES = {"record": by_record, "lead": by_lead}
 INDEPENDENT = [LEADS.index(name) for name in EIGHT]
 
 
@@ -127,7 +126,8 @@ def prepare(signals_uv: np.ndarray, rate_hz: int, settings: Preprocessing, mains
     Source: antonior92/ecg-preprocessing a940978, `preprocess_ecg`; scaling and sections are ours.
     """
     notch_hz = _check(signals_uv, rate_hz, settings, mains_hz)
-    return _finish(_filtered(signals_uv, rate_hz, settings, notch_hz), settings)[0]
+    stored = _stored(signals_uv, rate_hz, settings)
+    return _finish(_filtered(stored, rate_hz, settings, notch_hz), stored, settings)[0]
 
 
 def _check(signals_uv: np.ndarray, rate_hz: int, settings: Preprocessing, mains_hz: int) -> int | None:
@@ -142,11 +142,15 @@ def _check(signals_uv: np.ndarray, rate_hz: int, settings: Preprocessing, mains_
     return notch_hz
 
 
-def _filtered(signals_uv: np.ndarray, rate_hz: int, settings: Preprocessing, notch_hz: int | None) -> np.ndarray:
-    """(record, 8 or 12, sample) float64 uV, filtered and at the new rate; eight also where twelve are wanted."""
-    kept = kept_samples(signals_uv.shape[-1], rate_hz, settings)
+def _stored(signals_uv: np.ndarray, rate_hz: int, settings: Preprocessing) -> np.ndarray:
+    """(record, 8 or 12, sample) what of a record goes into its tensors; eight also where four are to be computed."""
     rows = slice(None) if settings.limb_leads == "recorded" else INDEPENDENT
-    signal = signals_uv[:, rows, :kept].astype(np.float64)
+    return signals_uv[:, rows, : kept_samples(signals_uv.shape[-1], rate_hz, settings)]
+
+
+def _filtered(stored: np.ndarray, rate_hz: int, settings: Preprocessing, notch_hz: int | None) -> np.ndarray:
+    """(record, 8 or 12, sample) float64 uV at the new rate; eight also where four are to be computed."""
+    signal = stored.astype(np.float64)
     if settings.baseline == "elliptic":
         signal = remove_baseline(signal, rate_hz)
     if notch_hz is not None:
@@ -166,12 +170,13 @@ def _with_leads(signal: np.ndarray, settings: Preprocessing) -> np.ndarray:
     return signal if there else choose_leads(signal, settings.leads)
 
 
-def _finish(signal: np.ndarray, settings: Preprocessing) -> tuple[np.ndarray, np.ndarray]:
+def _finish(signal: np.ndarray, stored: np.ndarray, settings: Preprocessing) -> tuple[np.ndarray, np.ndarray]:
     """From filtered records at the new rate to rows: leads, scale, length; and how many leads of each are flat."""
     signal = _with_leads(signal, settings)
     flat_leads = np.zeros(len(signal), np.int64)
     if settings.normalisation != "none":
-        scaled = SCALES[settings.normalisation](signal)
+        still = still_leads(stored, len(LEAD_SETS[settings.leads]))
+        scaled = by_lead(signal, still) if settings.normalisation == "lead" else by_record(signal, still)
         flat_leads = (~scaled.any(axis=-1)).sum(axis=-1)
         signal = scaled / SCALE
     return place(signal, settings.samples, settings.placement), flat_leads
@@ -201,11 +206,12 @@ def preprocess(
     if compiled is not None and settings.normalisation == "none":
         kept = kept_samples(first.shape[-1], rate_hz, settings)
         return Tensors(counts, compiled.counts(stack, kept, starts, counts), record, np.zeros(len(stack), np.int64))
+    stored = _stored(np.asarray(stack), rate_hz, settings)
     if compiled is None:
-        signal = _filtered(np.asarray(stack), rate_hz, settings, notch_hz)
+        signal = _filtered(stored, rate_hz, settings, notch_hz)
     else:
-        signal = compiled.doubles(stack, kept_samples(first.shape[-1], rate_hz, settings))
-    values, flat_leads = _finish(signal, settings)
+        signal = compiled.doubles(stack, stored.shape[-1])
+    values, flat_leads = _finish(signal, stored, settings)
     clipped = [_round_into(row, value) for row, value in zip(counts, values, strict=True)]
     return Tensors(counts, np.array(clipped, np.int64), record, flat_leads)
 

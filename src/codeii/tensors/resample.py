@@ -73,7 +73,8 @@ def zoom(signal: np.ndarray, rate_hz: int, target_hz: int) -> np.ndarray:
 def decimate_joined(signal: np.ndarray, rate_hz: int, target_hz: int) -> np.ndarray:
     """Keep every n-th sample after a low-pass that runs over all leads of a record, joined end to end.
 
-    signal : (..., lead, sample) array, any unit  ->  (..., lead, ceil(sample * target_hz / rate_hz)) float64, same unit.
+    signal : (..., lead, sample) array, any unit
+    Returns (..., lead, ceil(sample * target_hz / rate_hz)) float64 in the same unit.
 
     The low-pass (Chebyshev, order 8, both ways) knows no border between leads: the end of each and the beginning of
     the next ring into one another. A lead whose length the factor does not divide is filled up with zeros (ours).
