@@ -125,7 +125,8 @@ def remove_median(signal: np.ndarray, rate_hz: int, seconds: float) -> np.ndarra
     values, window = finite(signal), median_window(rate_hz, seconds)
     leads = values.reshape(-1, values.shape[-1])  # one by one: SciPy's median of one axis is 25 times faster
     baseline = np.stack([median_filter(lead, window, mode="constant") for lead in leads])
-    return values - baseline.reshape(values.shape)
+    left: np.ndarray = values - baseline.reshape(values.shape)
+    return left
 
 
 def check_band(rate_hz: int) -> None:

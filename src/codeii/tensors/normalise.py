@@ -18,7 +18,8 @@ def by_record(signal_uv: np.ndarray, still: np.ndarray) -> np.ndarray:
     Returns a float64 array of the same shape, in standard deviations; zeros where no lead of a record varies.
     Differences between leads survive, as they would not if each lead were scaled on its own. Raises ValueError on NaN.
     """
-    return _scaled(signal_uv, (-2, -1), still.all(axis=-1)[:, np.newaxis, np.newaxis])
+    none_varies: np.ndarray = still.all(axis=-1, keepdims=True)
+    return _scaled(signal_uv, (-2, -1), none_varies[:, :, np.newaxis])
 
 
 def by_lead(signal_uv: np.ndarray, still: np.ndarray) -> np.ndarray:
@@ -47,7 +48,7 @@ def still_leads(stored: np.ndarray, leads: int) -> np.ndarray:
 def _scaled(signal_uv: np.ndarray, axes: tuple[int, ...], still: np.ndarray) -> np.ndarray:
     values = finite(signal_uv)
     centred = values - values.mean(axis=axes, keepdims=True)
-    deviation = centred.std(axis=axes, keepdims=True)
+    deviation = np.sqrt(np.square(centred).mean(axis=axes, keepdims=True))
     centred /= np.where(still | (deviation < FLAT_UV), np.inf, deviation)
     scaled: np.ndarray = centred
     return scaled

@@ -8,6 +8,7 @@ that can be compiled.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -35,6 +36,7 @@ from codeii.tensors.window import place, starts_of
 SCALE = 1e-3  # one count of a tensor is a thousandth of its unit
 UNITS = {"none": "mV", "record": "sd", "lead": "sd of the lead"}  # by normalisation
 CHANGES_OF_RATE = {"polyphase": resample, "zoom": zoom, "decimate_joined": decimate_joined}
+BESIDE = 8  # records that SciPy and NumPy take at once: what the cache holds
 INDEPENDENT = [LEADS.index(name) for name in EIGHT]
 
 
@@ -178,7 +180,8 @@ def _finish(signal: np.ndarray, stored: np.ndarray, settings: Preprocessing) -> 
         still = still_leads(stored, len(LEAD_SETS[settings.leads]))
         scaled = by_lead(signal, still) if settings.normalisation == "lead" else by_record(signal, still)
         flat_leads = (~scaled.any(axis=-1)).sum(axis=-1)
-        signal = scaled / SCALE
+        scaled /= SCALE
+        signal = scaled
     return place(signal, settings.samples, settings.placement), flat_leads
 
 
@@ -206,14 +209,17 @@ def preprocess(
     if compiled is not None and settings.normalisation == "none":
         kept = kept_samples(first.shape[-1], rate_hz, settings)
         return Tensors(counts, compiled.counts(stack, kept, starts, counts), record, np.zeros(len(stack), np.int64))
-    stored = _stored(np.asarray(stack), rate_hz, settings)
-    if compiled is None:
-        signal = _filtered(stored, rate_hz, settings, notch_hz)
-    else:
-        signal = compiled.doubles(stack, stored.shape[-1])
-    values, flat_leads = _finish(signal, stored, settings)
-    clipped = [_round_into(row, value) for row, value in zip(counts, values, strict=True)]
-    return Tensors(counts, np.array(clipped, np.int64), record, flat_leads)
+    clipped, flat_leads = np.zeros(len(record), np.int64), np.zeros(len(stack), np.int64)
+    for first_of, last in pairwise([*range(0, len(stack), BESIDE), len(stack)]):
+        stored = _stored(np.asarray(stack[first_of:last]), rate_hz, settings)
+        if compiled is None:
+            signal = _filtered(stored, rate_hz, settings, notch_hz)
+        else:
+            signal = compiled.doubles(stack[first_of:last], stored.shape[-1])
+        values, flat_leads[first_of:last] = _finish(signal, stored, settings)
+        for row, value in enumerate(values, first_of * len(starts)):
+            counts[row], clipped[row] = to_counts_uv(value)
+    return Tensors(counts, clipped, record, flat_leads)
 
 
 def _alike(signals_uv: Sequence[np.ndarray]) -> list[np.ndarray] | np.ndarray:
@@ -230,8 +236,3 @@ def _room(out: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
     if out.shape != shape or out.dtype != np.int16 or not out.flags.c_contiguous:
         raise ValueError(f"out of shape {out.shape} and {out.dtype}; expected a contiguous {shape} of int16")
     return out
-
-
-def _round_into(row: np.ndarray, value: np.ndarray) -> int:
-    row[:], clipped = to_counts_uv(value)
-    return clipped

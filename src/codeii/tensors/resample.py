@@ -7,7 +7,7 @@ import numpy as np
 
 from codeii.tensors.filter import finite
 
-SHORTEST_JOINED = 28  # samples of all leads together: SciPy's `decimate` extends its input at its ends by 27
+SHORTEST_JOINED = 28  # samples of all leads together: the low-pass extends them at their ends by 27
 HALF_LENGTH, KAISER_BETA = 10, 5.0  # SciPy's own design for resample_poly, kept so that it is made once per rate
 
 
@@ -70,6 +70,15 @@ def zoom(signal: np.ndarray, rate_hz: int, target_hz: int) -> np.ndarray:
     return resampled.reshape(*signal.shape[:-1], -1)
 
 
+@cache
+def decimation(factor: int) -> np.ndarray:
+    """(4, 6) low-pass of SciPy's `decimate` as second-order sections: Chebyshev, order 8, 0.05 dB of ripple."""
+    from scipy.signal import cheby1
+
+    sos: np.ndarray = cheby1(8, 0.05, 0.8 / factor, output="sos")
+    return sos
+
+
 def decimate_joined(signal: np.ndarray, rate_hz: int, target_hz: int) -> np.ndarray:
     """Keep every n-th sample after a low-pass that runs over all leads of a record, joined end to end.
 
@@ -80,9 +89,9 @@ def decimate_joined(signal: np.ndarray, rate_hz: int, target_hz: int) -> np.ndar
     the next ring into one another. A lead whose length the factor does not divide is filled up with zeros (ours).
     Kept so that an encoder sees what it was trained on.
     Raises ValueError as `resample` does, on rates of no whole ratio, or on fewer than 28 samples of all leads.
-    Source: Edoar-do/HuBERT-ECG affe1f9: scipy.signal.decimate(ecg.reshape(-1), 5).
+    Source: Edoar-do/HuBERT-ECG affe1f9: scipy.signal.decimate by 5 over the joined leads.
     """
-    from scipy.signal import decimate
+    from scipy.signal import sosfiltfilt
 
     check_change(signal.shape[-1], rate_hz, target_hz)
     check_whole(rate_hz, target_hz)
@@ -94,7 +103,7 @@ def decimate_joined(signal: np.ndarray, rate_hz: int, target_hz: int) -> np.ndar
     joined = filled.reshape(*filled.shape[:-2], -1)
     if joined.shape[-1] < SHORTEST_JOINED:
         raise ValueError(f"{joined.shape[-1]} samples of all leads are too few; at least {SHORTEST_JOINED} are needed")
-    decimated: np.ndarray = decimate(joined, factor, axis=-1)
+    decimated: np.ndarray = sosfiltfilt(decimation(factor), joined)[..., ::factor]
     return decimated.reshape(*filled.shape[:-1], -1)
 
 
