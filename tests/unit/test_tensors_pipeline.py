@@ -11,6 +11,7 @@ from codeii.schema.params import Preprocessing
 from codeii.tensors.filter import keep_band, remove_baseline, remove_median, remove_powerline
 from codeii.tensors.normalise import by_lead
 from codeii.tensors.pipeline import (
+    BESIDE,
     SCALE,
     check_stored_rate,
     choose_leads,
@@ -223,6 +224,17 @@ def test_each_encoders_input_is_made_of_long_and_short_records_under_every_place
     if padding > 0:
         before = 0 if placement == "first" else padding // 2
         assert not alone[..., :before].any() and not alone[..., before + length :].any()
+
+
+@pytest.mark.parametrize("limb_leads", ["recorded", "computed"])  # without the kernel, and with it
+def test_more_records_than_the_cache_holds_keep_their_order(limb_leads: str) -> None:
+    settings = settings_of(**(ECG_FM | {"samples": 250, "limb_leads": limb_leads}))
+    stack = records(2 * BESIDE + 3, 600)
+    expected = np.rint(prepare(stack, 500, settings, mains_hz=60))
+    for given in (stack, list(stack)):
+        made = preprocess(given, 500, settings, mains_hz=60)
+        np.testing.assert_array_equal(made.counts, expected)
+        assert made.record.tolist() == [number for number in range(len(stack)) for _ in range(3)]
 
 
 @EACH

@@ -130,6 +130,14 @@ def test_the_band_is_kept_and_what_is_slower_or_faster_goes(rate_hz: int) -> Non
     assert keep_band(sine(49, rate_hz, 30), rate_hz)[inner].std() < 0.2 * np.sqrt(0.5)
 
 
+def test_sections_give_the_filter_and_the_ends_that_its_polynomials_give_where_these_keep_their_digits() -> None:
+    from scipy.signal import butter, filtfilt
+
+    signal = noise(3, 400)
+    by_polynomials = filtfilt(*butter(4, [0.67, 40], "bandpass", fs=100), signal)
+    np.testing.assert_allclose(keep_band(signal, 100), by_polynomials, rtol=0, atol=1e-6)
+
+
 @few
 @given(rate_hz=RATES_HZ, scale=st.floats(-5, 5), seed=st.integers(0, 99))
 def test_the_band_pass_is_linear(rate_hz: int, scale: float, seed: int) -> None:
