@@ -96,7 +96,7 @@ def keep_band(signal: np.ndarray, rate_hz: int) -> np.ndarray:
     signal : (..., sample) array, any unit  ->  float64 array, same shape and unit.
 
     ECGFounder computes it from polynomials of eighth degree, whose rounding reaches 5e-6 of a standard deviation at
-    500 Hz and 0.4 % at 1000 Hz; second-order sections, taken here, keep their digits.
+    500 Hz and 0.2 to 0.4 % at 1000 Hz; second-order sections, taken here, keep their digits.
     Raises ValueError on NaN, on a rate that does not hold 40 Hz, or on fewer than 28 samples.
     """
     from scipy.signal import sosfiltfilt

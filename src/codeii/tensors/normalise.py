@@ -18,8 +18,8 @@ def by_record(signal_uv: np.ndarray, still: np.ndarray) -> np.ndarray:
     Returns a float64 array of the same shape, in standard deviations; zeros where no lead of a record varies.
     Differences between leads survive, as they would not if each lead were scaled on its own. Raises ValueError on NaN.
     """
-    none_varies: np.ndarray = still.all(axis=-1, keepdims=True)
-    return _scaled(signal_uv, (-2, -1), none_varies[:, :, np.newaxis])
+    none_varies = np.asarray(still.all(axis=-1))
+    return _scaled(signal_uv, (-2, -1), none_varies[:, np.newaxis, np.newaxis])
 
 
 def by_lead(signal_uv: np.ndarray, still: np.ndarray) -> np.ndarray:
