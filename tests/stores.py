@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from codeii.artifacts.record_store import write_record_shard, write_record_store
-from codeii.artifacts.tensor_store import write_tensor_shard, write_tensor_store
+from codeii.artifacts.tensor_store import CHANGED, write_tensor_shard, write_tensor_store
 from codeii.records.build import build_record_shard, gather_records
 from codeii.schema.record import Exclusion, Record
 
-SUMMED = {"cropped_records": 0, "padded_records": 0, "clipped_samples": 0, "clipped_records": 0}
+SUMMED = dict.fromkeys(CHANGED, 0)
 
 
 def record_store(

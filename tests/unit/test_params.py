@@ -42,6 +42,13 @@ FAULTS = [
     ("preprocessing.code_100hz.powerline_hz", 60, ["preprocessing.code_100hz.powerline_hz: found 60;", "say mains"]),
     ("preprocessing.code_100hz.resampling", "zoom", ["code_100hz.resampling: found 'zoom'; accepted only with mode"]),
     ("preprocessing.code_100hz.keep_seconds", 5, ["code_100hz.keep_seconds: found 5; accepted only with mode"]),
+    ("preprocessing.code_100hz.resampling", "zoom", ["has no low-pass", "say polyphase"]),
+    ("preprocessing.code_100hz.resampling", "decimate_joined", ["runs from each lead into the next", "say polyphase"]),
+    ("preprocessing.code_100hz.median_baseline_seconds", 0.4, ["takes its elevation for baseline", "say null"]),
+    ("preprocessing.code_100hz.median_baseline_seconds", 0, ["found 0", "greater than 0"]),
+    ("preprocessing.code_100hz.baseline", "median", ["found 'median'", "'none', 'elliptic' or 'bandpass'"]),
+    ("preprocessing.code_100hz.limb_leads", "recorded", ["found 'recorded'; eight leads hold no III", "leads: twelve"]),
+    ("preprocessing.code_100hz.normalisation", "range", ["found 'range'", "'none', 'record' or 'lead'"]),
     ("preprocessing.code_100hz.mode", "fast", ["found 'fast'", "'signal_correct' or 'benchmark_compatible'"]),
     ("preprocessing.code_100hz.placement", "last", ["found 'last'", "'centre', 'first' or 'sections'"]),
     ("tasks.ptbxl_all.source", "ptbxll", ["tasks.ptbxl_all.source: 'ptbxll'", "Did you mean 'ptbxl'?"]),
@@ -105,6 +112,38 @@ def test_steps_of_published_benchmarks_are_accepted_where_they_are_named(values:
     steps = {"mode": "benchmark_compatible", "powerline_hz": 60, "resampling": "zoom", "keep_seconds": 5}
     changed["preprocessing"]["code_100hz"] |= steps
     assert check_params(changed).preprocessing["code_100hz"].model_dump().items() >= steps.items()
+
+
+SPOILING = {"resampling": "decimate_joined", "median_baseline_seconds": 0.4}
+HARMLESS = {"baseline": "bandpass", "limb_leads": "recorded", "normalisation": "lead"}
+
+
+def test_a_step_of_an_encoder_is_refused_only_where_it_spoils_the_signal(values: dict[str, Any]) -> None:
+    for mode in ("signal_correct", "benchmark_compatible"):
+        for name, value in (SPOILING | HARMLESS).items():
+            changed = deepcopy(values)
+            changed["preprocessing"]["code_100hz"] |= {"mode": mode, "leads": "twelve", name: value}
+            if mode == "signal_correct" and name in SPOILING:
+                with pytest.raises(ValueError, match=f"{name}: found .*; accepted only with mode: benchmark_compat"):
+                    check_params(changed)
+            else:
+                assert check_params(changed).preprocessing["code_100hz"].model_dump()[name] == value
+
+
+def test_the_study_of_the_paper_holds_what_published_encoders_take() -> None:
+    pipelines = load_params([ROOT / "params.yaml", ROOT / "config/paper.yaml"]).preprocessing
+    found = {name: (one.rate_hz, one.samples, one.mode) for name, one in pipelines.items()}
+    assert found["ecgfounder_500hz"] == (500, 5000, "benchmark_compatible")
+    assert found["hubert_ecg_100hz"] == (100, 500, "benchmark_compatible")
+    assert found["ecg_fm_500hz"] == (500, 2500, "signal_correct")
+    right, published = pipelines["hubert_ecg_100hz_signal_correct"], pipelines["hubert_ecg_100hz"]
+    changes = {
+        "mode": "benchmark_compatible",
+        "stored_rate_hz": 500,
+        "keep_seconds": 5,
+        "resampling": "decimate_joined",
+    }
+    assert published == right.model_copy(update=changes)
 
 
 def test_the_study_of_the_paper_names_every_step_that_a_benchmark_got_wrong() -> None:

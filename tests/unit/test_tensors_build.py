@@ -95,6 +95,23 @@ def test_clipped_samples_are_counted(tmp_path: Path) -> None:
     assert facts["clipped_samples"] == int((np.abs(store.signals[1].astype(int)) == 32_767).sum()) > 0
 
 
+def test_records_and_leads_that_do_not_vary_are_zeros_and_counted_over_the_shards(tmp_path: Path) -> None:
+    dead = record("dead", 1250, seed=1)
+    dead.signal_uv[8] = 40
+    still = Record("still", "e", "p", 1, np.full((12, 1250), 9, np.int16), 500, {}, "", 50.0, "male")
+    store = build(tmp_path, [record("a", 1250), dead, still], shards=2, baseline="none", normalisation="lead")
+    assert store.manifest.facts["unit"] == "sd of the lead"
+    assert (store.manifest.facts["flat_leads"], store.manifest.facts["flat_records"]) == (1 + 8, 1)
+    row = store.index["record_id"].tolist().index("still")
+    assert not every(store)[row].any() and every(store).any(axis=(1, 2)).sum() == 2
+
+
+def test_a_rate_that_a_step_cannot_take_is_told_before_any_work(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="rate_hz 80 is too low for a band-pass"):
+        build(tmp_path, [record("a", 1250), record("b", 1000, 80)], baseline="bandpass", powerline_hz="none")
+    assert not (tmp_path / "tensors").exists()
+
+
 def test_a_notch_that_one_rate_does_not_hold_is_told_before_any_work(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="a notch at 60 Hz needs records of at least 120 Hz, found 100 Hz"):
         build(tmp_path, [record("a", 1250), record("b", 1000, 100)])

@@ -46,6 +46,7 @@ def by_reference(stack: np.ndarray, rate_hz: int, wanted: Preprocessing) -> Tens
         np.stack([counts for counts, _ in rounded]),
         np.array([clipped for _, clipped in rounded]),
         np.arange(len(rounded)) // per_record,
+        np.zeros(len(stack), np.int64),
     )
 
 
@@ -187,6 +188,22 @@ def test_records_of_several_lengths_are_no_stack() -> None:
 def test_scaling_by_record_takes_the_kernels_doubles() -> None:
     stack = records(4, 1500)
     chosen = settings_of(normalisation="record", leads="twelve", samples=1000)
+    assert_same(preprocess(stack, 500, chosen, MAINS_HZ), by_reference(stack, 500, chosen))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"baseline": "bandpass"},
+        {"mode": "benchmark_compatible", "median_baseline_seconds": 0.4},
+        {"mode": "benchmark_compatible", "resampling": "decimate_joined", "rate_hz": 100},
+        {"leads": "twelve", "limb_leads": "recorded"},
+    ],
+    ids=str,
+)
+def test_steps_that_the_kernel_does_not_know_go_through_the_reference(changes: dict[str, Any]) -> None:
+    chosen, stack = settings_of(**changes), records(3, 1500)
+    assert kernel(500, chosen, MAINS_HZ) is None
     assert_same(preprocess(stack, 500, chosen, MAINS_HZ), by_reference(stack, 500, chosen))
 
 

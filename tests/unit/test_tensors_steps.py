@@ -5,9 +5,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codeii.tensors.filter import SHORTEST, baseline_sos, remove_baseline, remove_powerline
-from codeii.tensors.normalise import by_record
-from codeii.tensors.resample import resample, resampled_length, zoom
+from codeii.tensors.filter import (
+    BAND_EDGE,
+    SHORTEST,
+    baseline_sos,
+    keep_band,
+    median_window,
+    remove_baseline,
+    remove_median,
+    remove_powerline,
+)
+from codeii.tensors.normalise import FLAT_UV, by_lead, by_record, still_leads
+from codeii.tensors.resample import decimate_joined, resample, resampled_length, zoom
 from codeii.tensors.window import place, sections_of, starts_of
 
 RATES_HZ = st.sampled_from([100, 240, 250, 257, 300, 360, 400, 500, 600, 1000])
@@ -88,6 +97,11 @@ def test_a_sample_that_is_not_finite_is_refused_by_every_step_that_would_spread_
     for step in (
         lambda: remove_baseline(signal, 500),
         lambda: remove_powerline(signal, 500, 60),
+        lambda: keep_band(signal, 500),
+        lambda: remove_median(signal, 500, 0.4),
+        lambda: decimate_joined(signal, 500, 100),
+        lambda: by_record(signal[np.newaxis], np.zeros((1, 2), bool)),
+        lambda: by_lead(signal[np.newaxis], np.zeros((1, 2), bool)),
         lambda: resample(signal, 500, 400),
         lambda: resample(signal, 500, 500),
     ):
@@ -101,6 +115,89 @@ def test_filters_are_linear(rate_hz: int, scale: float, seed: int) -> None:
     one, other = noise(2, 800, seed=seed), noise(2, 800, seed=seed + 1)
     for step in (lambda x: remove_baseline(x, rate_hz), lambda x: remove_powerline(x, rate_hz, 60)):
         np.testing.assert_allclose(step(one + scale * other), step(one) + scale * step(other), rtol=0, atol=1e-7)
+
+
+# --- filters of a published encoder
+
+
+@pytest.mark.parametrize("rate_hz", [100, 257, 400, 500, 1000])
+def test_the_band_is_kept_and_what_is_slower_or_faster_goes(rate_hz: int) -> None:
+    """Half of the power goes at either edge, once forwards and once backwards: half of the size."""
+    inner = slice(5 * rate_hz, -5 * rate_hz)
+    for hz, kept in ((0.1, 0.0), (0.67, 0.5), (5.0, 1.0), (12.0, 1.0), (40.0, 0.5)):
+        out = keep_band(sine(hz, rate_hz, 30), rate_hz)[inner]
+        assert out.std() == pytest.approx(kept * np.sqrt(0.5), abs=0.01), hz
+    assert keep_band(sine(49, rate_hz, 30), rate_hz)[inner].std() < 0.2 * np.sqrt(0.5)
+
+
+def test_sections_give_the_filter_and_the_ends_that_its_polynomials_give_where_these_keep_their_digits() -> None:
+    from scipy.signal import butter, filtfilt
+
+    signal = noise(3, 400)
+    by_polynomials = filtfilt(*butter(4, [0.67, 40], "bandpass", fs=100), signal)
+    np.testing.assert_allclose(keep_band(signal, 100), by_polynomials, rtol=0, atol=1e-6)
+
+
+@few
+@given(rate_hz=RATES_HZ, scale=st.floats(-5, 5), seed=st.integers(0, 99))
+def test_the_band_pass_is_linear(rate_hz: int, scale: float, seed: int) -> None:
+    one, other = noise(2, 800, seed=seed), noise(2, 800, seed=seed + 1)
+    together = keep_band(one + scale * other, rate_hz)
+    np.testing.assert_allclose(together, keep_band(one, rate_hz) + scale * keep_band(other, rate_hz), atol=1e-7)
+
+
+@few
+@given(rate_hz=RATES_HZ, factor=st.floats(0.01, 100), level=st.floats(-3e4, 3e4), delay=st.integers(1, 200))
+def test_the_filters_of_an_encoder_follow_gain_and_delay_and_forget_the_level(
+    rate_hz: int, factor: float, level: float, delay: int
+) -> None:
+    """Gain with either sign; a level, as what does not move is baseline; a delay where the ends are far away."""
+    beat = np.zeros(20 * rate_hz)
+    beat[10 * rate_hz :][: rate_hz // 10] = 1000.0
+
+    def filtered(signal: np.ndarray) -> np.ndarray:
+        return remove_median(keep_band(signal, rate_hz), rate_hz, 0.4)
+
+    plain = filtered(beat)
+    np.testing.assert_allclose(filtered(-factor * beat), -factor * plain, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(filtered(beat + level), plain, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(filtered(np.roll(beat, delay))[delay:], plain[:-delay], rtol=0, atol=1e-2)
+
+
+@pytest.mark.parametrize("rate_hz", [30, 79, 80])
+def test_a_rate_that_holds_no_band_pass_is_refused(rate_hz: int) -> None:
+    with pytest.raises(ValueError, match=f"rate_hz {rate_hz} is too low for a band-pass up to 40 Hz"):
+        keep_band(noise(2, 100), rate_hz)
+
+
+def test_a_record_too_short_for_the_band_pass_is_refused_with_its_length() -> None:
+    with pytest.raises(ValueError, match=f"^{BAND_EDGE} samples are too few to filter; at least {BAND_EDGE + 1}"):
+        keep_band(noise(2, BAND_EDGE), 500)
+    assert keep_band(noise(2, BAND_EDGE + 1), 500).shape == (2, BAND_EDGE + 1)
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "window"), [(500, 201), (100, 41), (250, 101), (257, 103), (253, 103), (1000, 401)]
+)
+def test_the_running_median_spans_an_odd_number_of_samples(rate_hz: int, window: int) -> None:
+    assert median_window(rate_hz, 0.4) == window
+
+
+def test_the_running_median_is_that_of_numpy_with_zeros_beyond_the_ends() -> None:
+    signal = noise(3, 2, 90)
+    padded = np.pad(signal, [(0, 0), (0, 0), (20, 20)])
+    medians = np.stack([np.median(padded[..., n : n + 41], axis=-1) for n in range(90)], axis=-1)
+    np.testing.assert_array_equal(remove_median(signal, 100, 0.4), signal - medians)
+
+
+@pytest.mark.parametrize(("seconds", "left"), [(0.15, 200.0), (0.25, 0.0)])
+def test_the_running_median_takes_a_long_st_elevation_for_baseline(seconds: float, left: float) -> None:
+    """Why it is no step of a signal that is to be right: 0.2 mV between beats of 0.8 s."""
+    elevated = np.where(np.arange(5000) % 400 < seconds * 500, 200.0, 0.0)
+    out = remove_median(elevated, 500, 0.4)
+    middle = 5 * 400 + int(seconds * 250)
+    between = 5 * 400 + int((seconds + 0.8) * 250)
+    assert out[middle] - out[between] == left
 
 
 # --- resampling
@@ -202,6 +299,44 @@ def test_zoom_refuses_what_resampling_refuses(signal: np.ndarray, rates_hz: tupl
         zoom(signal, *rates_hz)
 
 
+# --- the decimation of a published encoder
+
+
+def test_joined_leads_are_decimated_as_one_signal_by_scipy() -> None:
+    from scipy.signal import decimate
+
+    signal = noise(2, 12, 250)
+    expected = np.stack([decimate(record.reshape(-1), 5).reshape(12, 50) for record in signal])
+    np.testing.assert_allclose(decimate_joined(signal, 500, 100), expected, rtol=0, atol=1e-9)
+
+
+def test_a_lead_rings_into_the_next_as_it_does_not_where_each_is_on_its_own() -> None:
+    signal = np.zeros((2, 500))
+    signal[0, 450:] = 1000.0
+    joined, apart = decimate_joined(signal, 500, 100), resample(signal, 500, 100)
+    assert np.abs(joined[1, :10]).max() > 100 and not apart[1].any()
+
+
+@few
+@given(samples=st.integers(3, 600), factor=st.integers(1, 10), scale=st.floats(-5, 5))
+def test_joined_decimation_is_linear_and_its_length_exact(samples: int, factor: int, scale: float) -> None:
+    one, other = noise(12, samples), noise(12, samples, seed=1)
+    rates_hz = (100 * factor, 100)
+    out = decimate_joined(one + scale * other, *rates_hz)
+    assert out.shape == (12, resampled_length(samples, *rates_hz, "decimate_joined"))
+    apart = decimate_joined(one, *rates_hz) + scale * decimate_joined(other, *rates_hz)
+    np.testing.assert_allclose(out, apart, rtol=0, atol=1e-7)
+
+
+def test_rates_of_no_whole_ratio_and_too_few_samples_are_refused() -> None:
+    with pytest.raises(ValueError, match="records of 400 Hz give no 300 Hz; set resampling: polyphase"):
+        decimate_joined(noise(12, 500), 400, 300)
+    with pytest.raises(ValueError, match=r"^24 samples of all leads are too few"):
+        decimate_joined(noise(12, 1), 200, 100)
+    with pytest.raises(ValueError, match="no samples"):
+        decimate_joined(np.empty((12, 0)), 500, 100)
+
+
 # --- placement
 
 
@@ -266,25 +401,63 @@ def test_sections_of_one_record_follow_one_another() -> None:
 # --- scale
 
 
+def scaled_by_record(signal: np.ndarray) -> np.ndarray:
+    return by_record(signal, still_leads(signal, signal.shape[1]))
+
+
+def scaled_by_lead(signal: np.ndarray) -> np.ndarray:
+    return by_lead(signal, still_leads(signal, signal.shape[1]))
+
+
 @few
 @given(factor=st.floats(1e-3, 1e3), offset=st.floats(-1e3, 1e3))
 def test_scaling_by_record_forgets_gain_and_offset(factor: float, offset: float) -> None:
     signal = noise(3, 8, 200)
-    np.testing.assert_allclose(by_record(factor * signal + offset), by_record(signal), atol=1e-6)
+    np.testing.assert_allclose(scaled_by_record(factor * signal + offset), scaled_by_record(signal), atol=1e-6)
 
 
 def test_scaling_by_record_keeps_the_ratio_of_leads_and_the_records_apart() -> None:
     signal = noise(2, 8, 500)
     signal[:, 3] *= 4
-    scaled = by_record(signal)
+    scaled = scaled_by_record(signal)
     np.testing.assert_allclose(scaled.mean(axis=(1, 2)), 0, atol=1e-12)
     np.testing.assert_allclose(scaled.std(axis=(1, 2)), 1)
     np.testing.assert_allclose(scaled[1, 3].std() / scaled[1, 0].std(), signal[1, 3].std() / signal[1, 0].std())
-    np.testing.assert_array_equal(by_record(signal[1]), scaled[1])
+    np.testing.assert_array_equal(scaled_by_record(signal[1:])[0], scaled[1])
 
 
-def test_a_constant_record_cannot_be_scaled() -> None:
+@few
+@given(factor=st.floats(1e-3, 1e3), offset=st.floats(-1e3, 1e3))
+def test_scaling_by_lead_forgets_gain_and_offset_of_each(factor: float, offset: float) -> None:
+    signal = noise(3, 8, 200)
+    other = signal.copy()
+    other[:, 2] = factor * signal[:, 2] + offset
+    np.testing.assert_allclose(scaled_by_lead(other), scaled_by_lead(signal), atol=1e-6)
+    np.testing.assert_allclose(scaled_by_lead(signal).std(axis=2), 1)
+    np.testing.assert_allclose(scaled_by_lead(signal).mean(axis=2), 0, atol=1e-12)
+
+
+def test_what_does_not_vary_becomes_zeros_and_no_other_record_does() -> None:
     signal = noise(3, 8, 100)
     signal[1] = 7.0
-    with pytest.raises(ValueError, match="1 records are constant"):
-        by_record(signal)
+    signal[2, 5] = -300.0
+    np.testing.assert_array_equal(scaled_by_record(signal)[1], 0)
+    assert scaled_by_record(signal)[2, 5].all()  # a dead lead of a living record: below or above its mean
+    scaled = scaled_by_lead(signal)
+    np.testing.assert_array_equal(~scaled.any(axis=2), [[False] * 8, [True] * 8, [n == 5 for n in range(8)]])
+
+
+def test_rounding_of_a_filter_is_not_made_into_a_signal() -> None:
+    level = np.full((1, 8, 5000), 32_767.0)
+    assert 0 < np.abs(keep_band(level, 500)).max() < FLAT_UV
+    assert not scaled_by_record(keep_band(level, 500)).any() and not scaled_by_lead(keep_band(level, 500)).any()
+
+
+def test_computed_limb_leads_are_still_where_both_i_and_ii_are() -> None:
+    stored = noise(3, 8, 50)
+    stored[0, :2] = 5.0
+    stored[1, 0] = 5.0
+    stored[2, 4] = 5.0
+    found = [np.flatnonzero(still).tolist() for still in still_leads(stored, 12)]
+    assert found == [[0, 1, 2, 3, 4, 5], [0], [8]]
+    assert np.flatnonzero(still_leads(stored, 8)[2]).tolist() == [4]

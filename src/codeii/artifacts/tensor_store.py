@@ -22,7 +22,8 @@ from codeii.native.library import load_library
 SIGNALS, INDEX, SHARDS = "signals.npy", "index.parquet", "shards"
 INDEX_COLUMNS = ("record_id", "exam_id", "patient_id", "section")
 SHAPE = ("lead_names", "samples", "rate_hz", "unit", "scale")  # facts in which the shards of a store agree
-SUMMED = ("records", "rows", "cropped_records", "padded_records", "clipped_samples", "clipped_records")
+CHANGED = ("cropped_records", "padded_records", "clipped_samples", "clipped_records", "flat_leads", "flat_records")
+SUMMED = ("records", "rows", *CHANGED)
 
 
 class Signals:

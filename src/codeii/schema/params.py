@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints, ValidationInfo, field_validator, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
+from codeii.schema.preprocessing import Preprocessing as Preprocessing
 from codeii.schema.published import Archive, Primary
 from codeii.schema.recipe import Recipe as Recipe
 from codeii.schema.split_policies import WAYS
@@ -61,53 +62,6 @@ class Source(Strict):
         1, gt=0, le=10_000, description="parts that are read and preprocessed by jobs of their own, side by side"
     )
     max_faulty_share: float = Field(0.05, ge=0, le=1, description="stop when more of the present records are faulty")
-
-
-# Steps that a published benchmark took and that spoil the signal: why each is refused where the signal is to be right.
-BENCHMARK_STEPS = {
-    "powerline_hz": "a notch at a fixed frequency does not follow the source's mains; say mains",
-    "resampling": "zoom has no low-pass before it and folds what is too fast into the signal; say polyphase",
-    "keep_seconds": "it drops recorded signal and puts zeros in its place; say placement: first, centre or sections",
-}
-
-
-class Preprocessing(Strict):
-    """One named pipeline from a stored record to a tensor."""
-
-    mode: Literal["signal_correct", "benchmark_compatible"] = Field(
-        "signal_correct", description="benchmark_compatible: also takes steps that published benchmarks got wrong"
-    )
-    rate_hz: int = Field(gt=0, le=2000, description="sampling rate of the tensors")
-    samples: int = Field(gt=0, le=100_000, description="length of the tensors in samples")
-    leads: Literal["eight", "twelve"] = Field("eight", description="I, II, V1-V6; or all twelve")
-    placement: Literal["centre", "first", "sections"] = Field(
-        "centre",
-        description="where a longer record is cut and a shorter one padded; sections: cut into several tensors",
-    )
-    stored_rate_hz: int | None = Field(
-        None, gt=0, le=100_000, description="the one rate at which records may be stored; null: any"
-    )
-    keep_seconds: float | None = Field(
-        None, gt=0, le=3600, description="benchmark_compatible: so much of the beginning is kept; null: all"
-    )
-    baseline: Literal["none", "elliptic"] = Field("none", description="elliptic: high-pass of 0.8 Hz of the CODE group")
-    powerline_hz: Literal["none", "mains"] | int = Field(
-        "none", description="notch at the source's mains; benchmark_compatible: at 50, 60 or another number of Hz"
-    )
-    resampling: Literal["polyphase", "zoom"] = Field(
-        "polyphase", description="polyphase: with a low-pass; benchmark_compatible: zoom, a spline without one"
-    )
-    normalisation: Literal["none", "record"] = Field(
-        "none", description="record: zero mean, unit variance over the record"
-    )
-
-    @field_validator(*BENCHMARK_STEPS)
-    @classmethod
-    def _refuse_where_the_signal_is_to_be_right(cls, value: Any, info: ValidationInfo) -> Any:
-        if info.data.get("mode") == "signal_correct" and value not in (None, "none", "mains", "polyphase"):
-            reason = BENCHMARK_STEPS[str(info.field_name)]
-            raise ValueError(f"accepted only with mode: benchmark_compatible, as {reason}")
-        return value
 
 
 class Task(Strict):

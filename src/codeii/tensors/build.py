@@ -113,8 +113,8 @@ def _tensors(
     mains_hz: int,
     facts: dict[str, Any],
 ) -> Iterator[np.ndarray]:
-    """Blocks of (row, lead, sample) int16 in the order of `table`; counts clipped samples and records in `facts`."""
-    facts["clipped_samples"] = facts["clipped_records"] = 0
+    """Blocks of (row, lead, sample) int16 in the order of `table`; counts what was clipped or is flat in `facts`."""
+    facts |= dict.fromkeys(("clipped_samples", "clipped_records", "flat_leads", "flat_records"), 0)
     shape = len(LEAD_SETS[preprocessing.leads]), preprocessing.samples
     parts = list(blocks(len(table), BLOCK_RECORDS))
     room = np.empty((max((int(sections[part].sum()) for part in parts), default=0), *shape), np.int16)
@@ -130,6 +130,8 @@ def _tensors(
                 block[starts[places][made.record] + _numbered(sections[part][places])] = made.counts
             facts["clipped_samples"] += int(made.clipped.sum())
             facts["clipped_records"] += len(np.unique(made.record[made.clipped > 0]))
+            facts["flat_leads"] += int(made.flat_leads.sum())
+            facts["flat_records"] += int((made.flat_leads == shape[0]).sum())
         del stack
         yield block
         store.release()

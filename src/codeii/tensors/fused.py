@@ -1,7 +1,8 @@
 """Calls `fused.c`: preprocessing of int16 records at the speed of the cache, with the values of `prepare`.
 
-The filters are SciPy's, as for `prepare`; here they are laid out for the kernel. What the kernel does not do (`zoom`,
-scaling, a high-pass of an unusual order) is left to the caller.
+The filters are SciPy's, as for `prepare`; here they are laid out for the kernel. What the kernel does not do (the
+band-pass and the running median, `zoom` and `decimate_joined`, recorded limb leads, scaling, a high-pass of an unusual
+order) is left to the caller.
 """
 
 import ctypes
@@ -128,7 +129,9 @@ class Kernel:
 
 def kernel(rate_hz: int, settings: Preprocessing, notch_hz: int | None) -> Kernel | None:
     """The kernel for records of `rate_hz`, None where `prepare` is to be taken instead."""
-    library = None if settings.resampling == "zoom" else load_library(SOURCE)
+    within = settings.resampling == "polyphase" and settings.baseline in ("none", "elliptic")
+    within = within and settings.median_baseline_seconds is None and settings.limb_leads == "computed"
+    library = load_library(SOURCE) if within else None
     high = _high_pass(rate_hz) if settings.baseline == "elliptic" else _Filter(0, np.zeros(1))
     if library is None or high is None:
         return None
