@@ -9,7 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from codeii.artifacts.checkpoint import Checkpoint, CheckpointCard, probe_input, read_checkpoint, write_checkpoint
+from codeii.artifacts.checkpoint import (
+    PUBLISHED,
+    Checkpoint,
+    CheckpointCard,
+    probe_input,
+    read_checkpoint,
+    write_checkpoint,
+)
 from codeii.artifacts.manifest import environment, sha256_of
 from codeii.artifacts.targets import read_targets
 from codeii.artifacts.tensor_store import TensorStore, read_tensor_store
@@ -61,7 +68,7 @@ def train(
         settings=settings,
         code=code,
         inputs=inputs,
-        facts=_facts(examples, history, best),
+        facts=_facts(examples, history, best) | published_origin(checkpoint),
         synthetic=store.manifest.synthetic or truth.manifest.synthetic or _is_synthetic(checkpoint),
     )
     resume.clear(scratch)
@@ -156,6 +163,12 @@ def _facts(examples: Mapping[str, Examples], history: list[EpochRow], best: int)
         "steps": history[-1].steps,
         "best": asdict(history[best]),
     }
+
+
+def published_origin(checkpoint: Checkpoint | None) -> dict[str, Any]:
+    """What a run's manifest says of the weights published by others that it started from; nothing for other starts."""
+    facts = checkpoint.manifest.facts if checkpoint else {}
+    return {PUBLISHED: facts[PUBLISHED]} if PUBLISHED in facts else {}
 
 
 def _is_synthetic(checkpoint: Checkpoint | None) -> bool:

@@ -16,7 +16,7 @@ class TrainSettings(BaseModel):
     model: str
     model_settings: dict[str, Any]
     start: str
-    init: str  # "random", or the experiment whose checkpoint is given
+    init: str  # "random", or the experiment or published weights whose checkpoint is given
     mode: Literal["full", "linear_probe"]
     fraction: float = Field(gt=0, le=1)
     seed: int = Field(ge=0)

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1]
 DATA_SUFFIXES = (".csv", ".j2", ".css", ".c", ".h")
 
 # Validation of params.yaml acts through the settings, which every job holds whole; progress bars only print.
-WITHOUT_EFFECT = ("codeii.schema.params", "codeii.schema.published", "codeii.schema.progress")
+WITHOUT_EFFECT = ("codeii.schema.params", "codeii.schema.published", "codeii.schema.weights", "codeii.schema.progress")
 
 
 def code_fingerprint(*modules: str) -> str:
