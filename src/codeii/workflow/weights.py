@@ -12,7 +12,6 @@ from codeii.workflow.plugins import PACKAGE, check_name, model_settings, names_i
 
 ENCODERS = PACKAGE / "reporting" / "published_encoders.csv"
 ABOUT = ("encoder", "pretraining_data", "basis", "source")  # its columns that are no source of a study
-UNDETERMINED = "undetermined"
 
 
 def check_weights(params: Params, random: str) -> None:
