@@ -119,6 +119,16 @@ def test_the_words_say_what_is_absent_and_where_to_put_it() -> None:
     assert "and set weights.theirs.path to it" in text
 
 
+def test_each_absent_file_of_an_experiment_without_a_start_left_is_named() -> None:
+    absent = {name: {**THEIRS, "path": None} for name in ("theirs", "others")}
+    over = {"weights": absent, "starts": {"others_tuned": {"init": "others"}}}
+    words = not_run_words(study(over, {"experiments": {"cpsc2018": {"starts": ["theirs_tuned", "others_tuned"]}}}))
+    assert [line.partition(":")[0] for line in words if "no path is given" in line] == [
+        "weights.theirs",
+        "weights.others",
+    ]
+
+
 def test_whether_the_file_is_there_is_looked_up_once() -> None:
     params = study()
     Path("theirs.pth").unlink()

@@ -30,6 +30,7 @@ def main() -> int:
     import safetensors.torch
     import torch
 
+    torch.set_num_threads(1)  # each thread reserves memory, which is limited from here on
     file = os.fdopen(0, "rb")
     limit_memory(os.fstat(0).st_size)
     sys.addaudithook(refuse)

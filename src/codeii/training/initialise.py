@@ -1,6 +1,7 @@
 """Where a network's weights come from: drawn at random, or those of a checkpoint under a new head.
 
-A checkpoint is one of this study, or weights published by others."""
+A checkpoint is one of this study, or weights published by others.
+"""
 
 import torch
 from torch import nn

@@ -96,8 +96,7 @@ def not_run_words(params: Params) -> list[str]:
     for part in (part for part in lost if part.part == "predictions"):
         lines.append(f"not run: predictions of {part.experiment} for {part.awaited}, because {part.because}")
     lines += list(_new_references(params, lost))
-    absent = dict.fromkeys(part.awaited for part in lost if part.lacks == "weights")
-    lines += [where_to_put(name, params.weights[name]) for name in absent]
+    lines += [where_to_put(name, params.weights[name]) for name in absent_weights(params)]
     return lines + [why_awaited(params, source) for source in awaited_sources(params)] if lost else []
 
 
@@ -109,6 +108,13 @@ def awaited_sources(params: Params) -> list[str]:
         for source in (params.tasks[experiment.task].source, *experiment.predict)
     ]
     return [source for source in dict.fromkeys(needed) if awaits(params, source)]
+
+
+def absent_weights(params: Params) -> list[str]:
+    """Weights that the chosen study starts from and whose file is not here, in the order declared."""
+    starts = (start for experiment in chosen_experiments(params).values() for start in experiment.starts)
+    given = {params.starts[start].init for start in starts}
+    return [name for name, weights in params.weights.items() if name in given and not weights.there]
 
 
 def missing_from_tables(params: Params) -> dict[str, list[Any]]:
