@@ -139,6 +139,8 @@ def _for_fetch(add: Add, as_a_job: str) -> None:
 
 
 def _for_runs(add: Add) -> None:
+    command = _job(add, verbs.weights, "codeii weights --file ecgfounder.pth --settings '{...}' ...")
+    command.add_argument("--file", type=Path, required=True, metavar="FILE", help="the weights as published")
     command = _job(add, verbs.train, "codeii train --tensors T/manifest.json --targets Y/manifest.json --scratch S ...")
     _manifests(command, "tensors", "targets")
     command.add_argument("--init", type=Path, metavar="MANIFEST", help="manifest of the checkpoint to start from")

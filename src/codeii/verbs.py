@@ -115,6 +115,13 @@ def leakage(args: Arguments) -> None:
     check_leakage(args.duplicates, args.targets, args.settings, args.code, args.out)
 
 
+def weights(args: Arguments) -> None:
+    """Read weights published by others from their file into a checkpoint to start from."""
+    from codeii.training.published import import_weights
+
+    import_weights(args.file, args.settings, args.code, args.out)
+
+
 def train(args: Arguments) -> None:
     """Train one network; resumes from --scratch if it was interrupted."""
     from codeii.training.run import train
@@ -204,12 +211,13 @@ def plan(args: Arguments) -> None:
     from codeii.checks.plan import as_text, measured_seconds, plan
     from codeii.workflow.awaiting import not_run_words
     from codeii.workflow.load import load_params
+    from codeii.workflow.weights import to_pin
 
     if args.measured:
         print(measured_seconds())
         return
     params = load_params(args.params)
-    print("\n".join([as_text(plan(params), args.cores), *not_run_words(params)]))
+    print("\n".join([as_text(plan(params), args.cores), *not_run_words(params), *to_pin(params)]))
 
 
 def headline(args: Arguments) -> None:

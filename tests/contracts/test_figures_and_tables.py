@@ -385,6 +385,22 @@ def test_a_figure_of_nothing_but_what_awaits_its_data_says_so(name, tmp_path):
     assert NOT_RELEASED in words(make("figures", name, Inputs(), tmp_path, not_run=awaited))
 
 
+@pytest.mark.parametrize("name", ["headline", "transfer", "few_shot", "submission"])
+def test_what_wants_published_weights_says_so_and_not_that_data_are_not_released(name, study, tmp_path):
+    wanting = {f"{kind}_without_weights": rows for kind, rows in AWAITED.items()}
+    page = words(make("tables", name, study["real"], tmp_path, not_run=wanting))
+    assert "not run: weights absent" in re.findall(r"<td[^>]*>([^<]*)</td>", page)
+    assert ("Not run, as the weights are absent: " in page) == (name != "submission")
+    assert "released" not in page
+
+
+@pytest.mark.parametrize("name", ["scaling", "few_shot", "transfer"])
+def test_a_figure_of_nothing_but_what_wants_weights_says_so(name, tmp_path):
+    rows = AWAITED["runs"] + [["transfer", "resnet1d", "from_scratch", share] for share in FRACTIONS]
+    page = words(make("figures", name, Inputs(), tmp_path, not_run={"runs_without_weights": rows}))
+    assert "not run: weights absent" in page
+
+
 @pytest.mark.parametrize("name", ["scaling", "few_shot", "transfer"])
 def test_an_experiment_that_lost_its_other_starts_is_no_pretraining(name, study, tmp_path):
     """What is transfer is told by the starts declared, not by those that are left."""

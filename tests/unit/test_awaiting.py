@@ -67,7 +67,7 @@ def test_exactly_what_rests_on_an_awaited_source_falls_away(behind: dict[str, se
 def test_the_chain_of_reasons_is_kept() -> None:
     lost = {(part.part, part.experiment, part.start): part for part in not_run(awaiting("code_ii_open"))}
     whole = lost["experiment", "code_ii_pretraining", ""]
-    assert (whole.source, whole.runs) == ("code_ii_open", 3)
+    assert (whole.awaited, whole.runs) == ("code_ii_open", 3)
     assert whole.because == "its task code_ii reads code_ii_open, which is awaiting release"
     start = lost["start", "ptbxl_all", "code_ii_linear"]
     assert start.because.startswith("it starts from code_ii_pretraining, which is not run as its task code_ii reads")
@@ -95,12 +95,14 @@ def test_the_full_set_that_is_asked_for_says_how_to_get_it() -> None:
 
 def test_predictions_alone_fall_away_where_only_their_source_is_awaited() -> None:
     params = awaiting("code_ii_test")
-    assert [(part.part, part.source) for part in not_run(params)] == [("predictions", "code_ii_test")]
+    assert [(part.part, part.awaited) for part in not_run(params)] == [("predictions", "code_ii_test")]
     jobs = all_jobs(params)
     assert len(all_jobs(awaiting())) - len(jobs) == 8  # twin, records, tensors, shards, audit, descriptors, submission
     assert missing_from_tables(params) == {
         "runs": [],
         "submissions": [["code_ii_test", "code_ii_pretraining", "resnet1d"]],
+        "runs_without_weights": [],
+        "submissions_without_weights": [],
     }
 
 

@@ -18,6 +18,7 @@ RULES = (
     "tensor_shard",
     "tensors",
     "targets",
+    "weights",
     "train",
     "predict",
     "submit",

@@ -86,7 +86,7 @@ def test_a_missing_bound_draws_no_whisker():
 
 def scores_of(lines):
     frame = pd.DataFrame(lines, columns=list(SCORE_COLUMNS))
-    return frame.assign(synthetic=False, protocol="as drawn", not_run=False)
+    return frame.assign(synthetic=False, protocol="as drawn", not_run="")
 
 
 def line(experiment, start, fraction, seed, value, metric="auroc", of_class="macro"):

@@ -18,7 +18,7 @@ rule all_tensors:
 
 rule all_runs:
     input:
-        study.manifests("train", "predict", "submit"),
+        study.manifests("weights", "train", "predict", "submit"),
 
 
 rule all_scores:

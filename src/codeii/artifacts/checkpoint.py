@@ -14,6 +14,7 @@ from codeii.artifacts.atomic import whole_file, write_json, write_text
 from codeii.artifacts.manifest import Manifest, read_manifest, write_manifest
 
 WEIGHTS, CARD, HISTORY = "weights.safetensors", "checkpoint.json", "history.csv"
+PUBLISHED = "published_weights"  # fact of what starts, or comes, from a file of weights published by others
 PROBE_SEED, PROBE_RECORDS = 0, 2
 
 
@@ -30,7 +31,8 @@ class CheckpointCard(BaseModel):
     unit: str  # of the network's input
     preprocessing: dict[str, Any]
     parameters: int
-    trained_on: list[str]  # task, and those of the checkpoints it started from: the contamination record
+    # task, and those of the checkpoint it started from, or the name of published weights: the contamination record
+    trained_on: list[str]
     best_epoch: int
     probe_logits: list[list[float]]  # of `probe_input`, to prove that a rebuilt network is the same
 
@@ -42,6 +44,11 @@ class Checkpoint:
     manifest: Manifest
     card: CheckpointCard
     weights: dict[str, np.ndarray]
+
+    @property
+    def imported(self) -> bool:
+        """Whether it is weights as published by others, whose card has what they need in place of a preprocessing."""
+        return "needs" in self.manifest.settings
 
 
 def probe_input(leads: int, samples: int) -> np.ndarray:

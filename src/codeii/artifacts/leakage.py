@@ -17,7 +17,8 @@ LEAKS = (
     "pretraining_on_held_out",
     "training_on_blind_test",
 )
-NOTES = ("recording_twice", "recording_in_two_sources")  # told, and no reason to stop
+PRETRAINED_BY_OTHERS = "pretrained_by_others"  # other_record_id names the weights, why says what they have seen
+NOTES = ("recording_twice", "recording_in_two_sources", PRETRAINED_BY_OTHERS)  # told, and no reason to stop
 FINDING_COLUMNS = (
     "kind",  # one of LEAKS or NOTES
     "task",  # whose scores it touches, "" where none

@@ -27,6 +27,7 @@ STAGES = {
     "descriptors": "leakage",
     "duplicates": "leakage",
     "leakage": "leakage",
+    "weights": "weights",
     "train": "training",
     "predict": "prediction",
     "evaluate": "evaluation",

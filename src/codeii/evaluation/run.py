@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
+from codeii.artifacts.checkpoint import PUBLISHED
 from codeii.artifacts.manifest import load_manifest
 from codeii.artifacts.predictions import Predictions, read_predictions, runs_of_set
 from codeii.artifacts.scores import COMPARISON_COLUMNS, SCORE_COLUMNS, write_scores
@@ -81,6 +82,7 @@ def evaluate(
             **facts_of(bench),
             "runs": len(runs),
             "undefined_resamples": undefined,
+            PUBLISHED: published_origins(runs),
             **protocol_of(task.manifest.facts, str(settings.get("preprocessing", ""))),
         },
         synthetic=task.manifest.synthetic or any(run.manifest.synthetic for run in runs.values()),
@@ -92,6 +94,12 @@ def protocol_of(of_targets: Mapping[str, Any], preprocessing: str) -> dict[str, 
     said = [str(of_targets.get("protocol", "")), f"preprocessing {preprocessing}" if preprocessing else ""]
     words = "; ".join(word for word in said if word)
     return {"protocol": words, "split_hash": str(of_targets.get("split_hash", ""))}
+
+
+def published_origins(runs: Mapping[RunName, Predictions]) -> dict[str, Any]:
+    """What stands beside the scores of a start from weights published by others: start -> what is said of them."""
+    said = {name.start: run.manifest.facts.get(PUBLISHED) for name, run in runs.items()}
+    return {start: facts for start, facts in said.items() if facts}
 
 
 def _read_runs(paths: Sequence[Path], classes: Sequence[str]) -> dict[RunName, Predictions]:

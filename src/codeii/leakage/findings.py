@@ -3,9 +3,11 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
+
+from codeii.artifacts.leakage import PRETRAINED_BY_OTHERS
 
 Key = tuple[str, str]  # source, record_id
 LATER = (("train", "validation"), ("train", "test"), ("validation", "test"))  # a split, and one it must not reach into
@@ -156,3 +158,18 @@ def noted(pairs: pd.DataFrame, split_of: Mapping[str, Mapping[Key, str]]) -> Ite
         how = "identical" if match == "identical" else f"{float(seconds):.1f} s shared, {float(lag_s):+.2f} s apart"
         why = f"{how}; both in {', '.join(places)}" if places else how
         yield Finding(kind, "", "", source_b, record_b, "", "", source_a, record_a, why)
+
+
+def noted_weights(
+    source_of: Mapping[str, str], experiments: Mapping[str, Mapping[str, Any]], weights: Mapping[str, Mapping[str, Any]]
+) -> Iterator[Finding]:
+    """A note for each task that starts from weights published by others: whether these have seen its source.
+
+    Their training data are not here, so that no record can be compared: what is said of them is repeated.
+    source_of : task -> its source; weights : name -> `data`, `sources` (yes, no or undetermined), `known`
+    """
+    pairs = {(way["task"], name) for way in experiments.values() for name in way.get("weights", ())}
+    for task, name in sorted(pairs):
+        said, source = weights[name], source_of[task]
+        why = f"{said['sources'].get(source, 'undetermined')}: pretrained on {said['data']} ({said['known']})"
+        yield Finding(PRETRAINED_BY_OTHERS, task, "test", source, "any", "", "", "weights", name, why)

@@ -19,6 +19,7 @@ from codeii.leakage.findings import (
     against_blind_test,
     against_training,
     noted,
+    noted_weights,
     overlap,
     recordings_of,
     side,
@@ -38,8 +39,9 @@ def check_leakage(
     """Judge the splits of every task and the way of every experiment, and write the findings to `folder`.
 
     duplicates : manifest of the pairs of the study; targets : manifests of its tasks
-    settings : `experiments` (name -> task, seen: the tasks its starts were trained on, predict: blind sources) and
-        `waive` (the list of params.yaml)
+    settings : `experiments` (name -> task, seen: the tasks its starts were trained on, weights: published by others
+        that it starts from, predict: blind sources), `weights` (what these have seen, which no record is compared
+        with) and `waive` (the list of params.yaml)
 
     Raises ValueError on leaks that are not waived; `refused.csv` in `folder` then lists them all.
     """
@@ -52,6 +54,8 @@ def check_leakage(
     reasons = [reason_to_waive(leak, waivers) for leak in leaks]
     refuse(leaks, reasons, folder)
     notes = list(noted(found.pairs, {name: _split_of(of_task) for name, of_task in sides.items()}))
+    source_of = {name: of_task["test"].source for name, of_task in sides.items()}
+    notes += noted_weights(source_of, settings["experiments"], settings.get("weights", {}))
     rows = [
         (*finding, reason) for finding, reason in zip([*leaks, *notes], [*reasons, *[""] * len(notes)], strict=True)
     ]

@@ -1,5 +1,6 @@
 """Refuses networks and tensors that do not belong together."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from codeii.artifacts.checkpoint import CheckpointCard
@@ -21,6 +22,15 @@ def check_card(card: CheckpointCard, store: TensorStore) -> None:
     inputs: dict[str, Any] = {"leads": list(LEAD_SETS[made.leads]), "rate_hz": made.rate_hz, "samples": made.samples}
     inputs |= {"unit": store.manifest.facts["unit"], "preprocessing": made.model_dump()}
     refuse_difference("checkpoint", {name: getattr(card, name) for name in inputs}, "the tensors have", inputs)
+
+
+def check_needs(needs: Mapping[str, Sequence[Any]], store: TensorStore) -> None:
+    """Raise ValueError where tensors are not what published weights ask for; needs : key -> accepted values."""
+    made = preprocessing_of(store).model_dump()
+    for key, accepted in needs.items():
+        if made.get(key) not in accepted:
+            wanted = " or ".join(repr(value) for value in accepted)
+            raise ValueError(f"published weights need tensors of {key} {wanted}, these have {made.get(key)!r}")
 
 
 def refuse_difference(of: str, given: dict[str, Any], others: str, expected: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
-from codeii.artifacts.checkpoint import Checkpoint, read_checkpoint
+from codeii.artifacts.checkpoint import PUBLISHED, Checkpoint, read_checkpoint
 from codeii.artifacts.predictions import write_prediction_set, write_predictions
 from codeii.artifacts.targets import Targets, read_targets
 from codeii.artifacts.tensor_store import TensorStore, read_tensor_store
@@ -57,7 +57,11 @@ def predict(
             settings={"run": run, "threads": wanted.threads, "batch_size": wanted.batch_size},
             code=code,
             inputs=[path, tensors, targets],
-            facts={"task": trained.manifest.settings.get("task", ""), "trained_on": trained.card.trained_on},
+            facts={
+                "task": trained.manifest.settings.get("task", ""),
+                "trained_on": trained.card.trained_on,
+                PUBLISHED: trained.manifest.facts.get(PUBLISHED),
+            },
             synthetic=synthetic,
         )
     inputs = [*checkpoints, tensors, targets]

@@ -16,7 +16,7 @@ TABLE_HTML, FIGURE_SVG, FIGURE_PNG, CAPTION = "table.html", "figure.svg", "figur
 def make_table(name: str, inputs: Inputs, settings: Mapping[str, Any], code: str, folder: Path) -> None:
     """Make `tables/<name>.py` from what it `NEEDS`: `table.csv` (and a file per further part) and `table.html`.
 
-    settings : `level`, the coverage of the intervals, and `not_run`, what awaits its data (see `read_study`);
+    settings : `level`, the coverage of the intervals, and `not_run`, what wants data or weights (see `read_study`);
         written to the manifest with everything else.
     """
     module = import_module(f"codeii.reporting.tables.{name}")
@@ -56,12 +56,12 @@ def make_figure(name: str, inputs: Inputs, settings: Mapping[str, Any], code: st
 
 
 def _caption(docstring: str | None, needs: tuple[str, ...], settings: Mapping[str, Any], study: Study) -> str:
-    """The docstring, and where the scores are shown what an interval is and what was not run for want of its data."""
+    """The docstring, and where the scores are shown what an interval is, what was not run, whose weights."""
     text = (docstring or "").strip()
     if "scores" not in needs:
         return text
     text += f"\n\nIntervals cover {100 * settings['level']:g} %, by resampling the patients of the test split."
-    return f"{text} {study.not_run.words}".strip()
+    return "\n\n".join(said for said in (f"{text} {study.not_run.words}".strip(), study.weights) if said)
 
 
 def _facts(name: str, section: str, caption: str, study: Study) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def make_report(inputs: Inputs, settings: Mapping[str, Any], code: str, folder: 
     inputs : tables and figures in the order they are shown, each file verified before it is; and the manifests that
         data cards, citations and provenance are taken from.
     settings : params.yaml as a mapping (`study`, `sources`, `experiments`, `evaluation`, ...), and under `not_run` a
-        sentence for each part of it that awaits its data and for what to set.
+        sentence for each part of it that wants data or weights and for what to set.
     """
     made = [(path, read_manifest(path, "table")) for path in inputs.tables]
     drawn = [(path, read_manifest(path, "figure")) for path in inputs.figures]

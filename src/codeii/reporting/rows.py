@@ -9,7 +9,7 @@ KEYS = ["experiment", "model", "start"]
 METRIC_WORDS = {"auroc": "AUROC", "auprc": "AUPRC", "f1": "F1", "fmax": "Fmax"}
 MACROS = ("macro", "macro_frequent")
 NOT_RUN = "not run"
-NOT_RELEASED = "not run: data not released"
+NO_DATA, NO_WEIGHTS = "data not released", "weights absent"  # why something declared was not run
 
 
 def metric_word(metric: str) -> str:
@@ -42,17 +42,17 @@ def at_largest_fraction(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def were_run(scores: pd.DataFrame) -> pd.DataFrame:
-    """The rows of runs that were run: without those that only say what awaits its data."""
+    """The rows of runs that were run: without those that only say why one was not."""
     return scores[~scores["not_run"].astype(bool)]
 
 
 def why_none(scores: pd.DataFrame, reason: str) -> str:
-    """Why a figure has nothing to draw: every row awaits its data, or there is no row, for the reason given."""
-    return "data not released" if len(scores) and scores["not_run"].all() else reason
+    """Why a figure has nothing to draw: no row was run, or there is no row, for the reason given."""
+    return " or ".join(in_order(scores["not_run"])) if len(scores) and scores["not_run"].all() else reason
 
 
 def with_several_starts(scores: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the experiments that compare starts: transfer. Starts that await their data count."""
+    """Rows of the experiments that compare starts: transfer. Starts that were not run count."""
     return scores[_distinct(scores, "start") > 1]
 
 
@@ -114,7 +114,7 @@ def difference(value: float, low: float, high: float) -> str:
 def score_cell(row: pd.Series) -> str:
     """Value and interval of one row of the scores, or why there is none, with the count it failed on."""
     if row.get("not_run"):
-        return NOT_RELEASED
+        return f"{NOT_RUN}: {row['not_run']}"
     value = float(row["value"])
     if not math.isnan(value):
         return interval(value, float(row["low"]), float(row["high"]))

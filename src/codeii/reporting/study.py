@@ -17,6 +17,8 @@ from codeii.artifacts.predictions import Predictions, read_predictions, runs_of_
 from codeii.artifacts.record_store import RecordStore, read_record_store
 from codeii.artifacts.scores import COMPARISON_COLUMNS, SCORE_COLUMNS, read_scores
 from codeii.artifacts.targets import Targets, read_targets
+from codeii.reporting.published_weights import weights_in_words
+from codeii.reporting.rows import NO_DATA, NO_WEIGHTS
 
 ALL_SYNTHETIC = "SYNTHETIC DATA: numbers say nothing about the paper"
 PARTLY_SYNTHETIC = "PARTLY SYNTHETIC DATA: what is marked synthetic says nothing about the paper"
@@ -59,28 +61,34 @@ KINDS = tuple(kind.name for kind in fields(Inputs))
 MADE_FROM = KINDS[:-2]  # what a table or figure may need
 
 
-# beside the columns of the scores: the data's origin, the protocol in words, and whether a row only says "not run"
+# beside the columns of the scores: the data's origin, the protocol in words, and why a row's run was not run, else ""
 BESIDE = ("synthetic", "protocol", "not_run")
 
 
 @dataclass(frozen=True, slots=True)
 class NotRun:
-    """What was declared and awaits its data, as the settings of a table or figure say it under `not_run`."""
+    """What was declared and wants data or weights, as the settings of a table or figure say it under `not_run`."""
 
     runs: tuple[tuple[str, str, str, float], ...] = ()  # experiment, model, start, fraction
     submissions: tuple[tuple[str, str, str], ...] = ()  # source, experiment, model
+    runs_without_weights: tuple[tuple[str, str, str, float], ...] = ()
+    submissions_without_weights: tuple[tuple[str, str, str], ...] = ()
 
     @property
     def words(self) -> str:
-        """One sentence for a caption; "" where nothing awaits its data."""
-        of_start: dict[str, list[str]] = {}
-        for experiment, start in dict.fromkeys((experiment, start) for experiment, _, start, _ in self.runs):
-            of_start.setdefault(start, []).append(experiment)
-        words = [
-            f"{start} of {' and '.join(names) if len(names) < 3 else f'{len(names)} experiments'}"
-            for start, names in of_start.items()
-        ]
-        return f"Not run, as their data are not released: {', '.join(words)}." if words else ""
+        """A sentence for a caption and reason; "" where everything was run."""
+        reasons = {"their data are not released": self.runs, "the weights are absent": self.runs_without_weights}
+        return " ".join(f"Not run, as {why}: {_starts_in_words(runs)}." for why, runs in reasons.items() if runs)
+
+
+def _starts_in_words(runs: Iterable[tuple[str, str, str, float]]) -> str:
+    of_start: dict[str, list[str]] = {}
+    for experiment, start in dict.fromkeys((experiment, start) for experiment, _, start, _ in runs):
+        of_start.setdefault(start, []).append(experiment)
+    return ", ".join(
+        f"{start} of {' and '.join(names) if len(names) < 3 else f'{len(names)} experiments'}"
+        for start, names in of_start.items()
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +115,7 @@ class Study:
     leakage: Leakage | None
     origin: Origin
     not_run: NotRun = field(default_factory=NotRun)
+    weights: str = ""  # what is to be said beside scores of starts from weights published by others
 
     @property
     def warning(self) -> str:
@@ -126,7 +135,8 @@ class Study:
 def read_study(inputs: Inputs, not_run: Mapping[str, Any] | None = None) -> Study:
     """Verify and read everything listed. Raises IntegrityError where a file is not what its manifest says.
 
-    not_run : what was declared and awaits its data, see `NotRun`; its runs become rows of the scores without a value.
+    not_run : what was declared and wants data or weights, see `NotRun`; its runs become rows of the scores without a
+        value.
     """
     missing = NotRun(**{kind: tuple(map(tuple, rows)) for kind, rows in (not_run or {}).items()})
     stores = [read_record_store(path) for path in inputs.records]
@@ -151,6 +161,7 @@ def read_study(inputs: Inputs, not_run: Mapping[str, Any] | None = None) -> Stud
         leakage=leakage[0] if leakage else None,
         origin=origin_of(manifest.synthetic for manifest in manifests),
         not_run=missing,
+        weights=weights_in_words(one.manifest for one in scores),
     )
 
 
@@ -188,7 +199,7 @@ def _by_name(items: Iterable[tuple[str, Any]], word: str) -> dict[str, Any]:
 
 def _stacked(frames: Sequence[tuple[pd.DataFrame, Manifest]], columns: Sequence[str]) -> pd.DataFrame:
     filled = [
-        frame.assign(synthetic=made.synthetic, protocol=made.facts.get("protocol") or "not stated", not_run=False)
+        frame.assign(synthetic=made.synthetic, protocol=made.facts.get("protocol") or "not stated", not_run="")
         for frame, made in frames
         if len(frame)
     ]
@@ -198,7 +209,7 @@ def _stacked(frames: Sequence[tuple[pd.DataFrame, Manifest]], columns: Sequence[
 
 
 def _with_not_run(scores: pd.DataFrame, missing: NotRun) -> pd.DataFrame:
-    """The scores, and after those of its experiment a row without a value for each macro of a run that awaits data."""
+    """The scores, and after those of its experiment a row without a value for each macro of a run not run."""
     macros = scores[scores["class"].isin(("macro", "macro_frequent")) & ~scores["metric"].str.endswith("_seed_sd")]
     metrics = list(dict.fromkeys(["auroc", *macros["metric"]]))
     rows = [
@@ -206,9 +217,10 @@ def _with_not_run(scores: pd.DataFrame, missing: NotRun) -> pd.DataFrame:
             **dict(zip(("experiment", "model", "start", "fraction"), run, strict=True)),
             **{"seed": "mean", "split": "test", "metric": metric, "class": of_class, "synthetic": False},
             **{"value": math.nan, "low": math.nan, "high": math.nan, "n_exams": 0, "n_positives": 0, "n_classes": 0},
-            **{"protocol": "", "not_run": True},
+            **{"protocol": "", "not_run": reason},
         }
-        for run in missing.runs
+        for reason, runs in ((NO_DATA, missing.runs), (NO_WEIGHTS, missing.runs_without_weights))
+        for run in runs
         for metric in metrics
         for of_class in ("macro", "macro_frequent")
     ]

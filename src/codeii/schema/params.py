@@ -14,6 +14,7 @@ from codeii.schema.split_policies import PublishedSplit as PublishedSplit
 from codeii.schema.split_policies import Splits as Splits
 from codeii.schema.strict import Name, Share, Text
 from codeii.schema.strict import Strict as Strict
+from codeii.schema.weights import Weights
 
 
 class Run(Strict):
@@ -79,7 +80,7 @@ class Task(Strict):
 class Start(Strict):
     """Where a network's weights come from and which of them are trained."""
 
-    init: Name = Field(description="random, or the experiment whose checkpoint is taken")
+    init: Name = Field(description="random, the experiment whose checkpoint is taken, or a name under `weights`")
     mode: Literal["full", "partial", "linear_probe"] = Field(
         "full", description="train everything; the last stages and the head (trained_stages); or the head alone"
     )
@@ -174,6 +175,7 @@ class Params(Strict):
     models: dict[Name, dict[str, Any]] = Field(
         default_factory=dict, description="what differs from the model file's Settings"
     )
+    weights: dict[Name, Weights] = Field(default_factory=dict, description="published by others; starts may name them")
     starts: dict[Name, Start] = Field(min_length=1, description="where weights come from and which are trained")
     recipes: dict[Name, Recipe] = Field(min_length=1, description="how networks are trained")
     experiments: dict[Name, Experiment] = Field(

@@ -1,4 +1,7 @@
-"""Where a network's weights come from: drawn at random, or those of a checkpoint under a new head."""
+"""Where a network's weights come from: drawn at random, or those of a checkpoint under a new head.
+
+A checkpoint is one of this study, or weights published by others.
+"""
 
 import torch
 from torch import nn
@@ -6,7 +9,7 @@ from torch import nn
 from codeii.artifacts.checkpoint import Checkpoint
 from codeii.artifacts.tensor_store import TensorStore
 from codeii.models import build, rebuild
-from codeii.networks.match import check_card, preprocessing_of, refuse_difference
+from codeii.networks.match import check_card, check_needs, preprocessing_of, refuse_difference
 from codeii.schema.leads import LEAD_SETS
 from codeii.training.settings import TrainSettings
 
@@ -29,7 +32,10 @@ def initialise(settings: TrainSettings, store: TensorStore, classes: int, checkp
     network = fresh(settings, classes)
     if checkpoint is not None:
         refuse_difference("checkpoint", {"model": checkpoint.card.model}, "this run's is", {"model": settings.model})
-        check_card(checkpoint.card, store)
+        if checkpoint.imported:
+            check_needs(checkpoint.card.preprocessing, store)
+        else:
+            check_card(checkpoint.card, store)
         take_features(network, rebuild(checkpoint))
     return network
 

@@ -12,7 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from codeii.artifacts import events
-from codeii.artifacts.checkpoint import Checkpoint, CheckpointCard, probe_input, read_checkpoint, write_checkpoint
+from codeii.artifacts.checkpoint import (
+    PUBLISHED,
+    Checkpoint,
+    CheckpointCard,
+    probe_input,
+    read_checkpoint,
+    write_checkpoint,
+)
 from codeii.artifacts.manifest import environment, sha256_of
 from codeii.artifacts.targets import read_targets
 from codeii.artifacts.tensor_store import TensorStore, read_tensor_store
@@ -79,7 +86,7 @@ def train(
             settings=settings,
             code=code,
             inputs=inputs.values(),
-            facts=_facts(wanted, truth.classes, examples, history, best),
+            facts=_facts(wanted, truth.classes, examples, history, best) | published_origin(checkpoint),
             synthetic=store.manifest.synthetic or truth.manifest.synthetic or _is_synthetic(checkpoint),
         )
     resume.clear(scratch, made_of)
@@ -203,6 +210,12 @@ def _facts(
         weights = balanced_weights(examples["train"].targets, wanted.recipe.loss.largest_positive_weight)
         facts["positive_weights"] = dict(zip(classes, weights.tolist(), strict=True))
     return facts
+
+
+def published_origin(checkpoint: Checkpoint | None) -> dict[str, Any]:
+    """What a run's manifest says of the weights published by others that it started from; nothing for other starts."""
+    facts = checkpoint.manifest.facts if checkpoint else {}
+    return {PUBLISHED: facts[PUBLISHED]} if PUBLISHED in facts else {}
 
 
 def _is_synthetic(checkpoint: Checkpoint | None) -> bool:

@@ -17,7 +17,7 @@ class TrainSettings(BaseModel):
     model: str
     model_settings: dict[str, Any]
     start: str
-    init: str  # "random", or the experiment whose checkpoint is given
+    init: str  # "random", or the experiment or published weights whose checkpoint is given
     mode: Literal["full", "partial", "linear_probe"]
     trained_stages: int = Field(0, ge=0)  # below the head, where mode is partial
     fraction: float = Field(gt=0, le=1)

@@ -1,23 +1,29 @@
-"""What of a study is not run because a source awaits its release: which parts, why, and what to set."""
+"""What of a study is not run for want of a source or of published weights: which parts, why, and what to set.
+
+A source may await its release; a file of weights published by others may not be on this machine.
+"""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from codeii.schema.params import Experiment, Params
 from codeii.workflow.runs import chosen_experiments, runs_of
+from codeii.workflow.weights import where_to_put
 
 AWAITING = "which is awaiting release"
+MISSING = ("runs", "submissions", "runs_without_weights", "submissions_without_weights")
 
 
 @dataclass(frozen=True, slots=True)
 class NotRun:
-    """One part of the chosen study that falls away, and the step by which it hangs on the awaited source."""
+    """One part of the chosen study that falls away, and the step by which it hangs on what is not there."""
 
     part: Literal["experiment", "start", "predictions"]
     experiment: str
     start: str  # of a start; "" otherwise
-    source: str  # the source that is awaited
+    lacks: Literal["data", "weights"]
+    awaited: str  # the source, or the weights
     because: str
     runs: int
 
@@ -34,14 +40,16 @@ def not_run(params: Params) -> list[NotRun]:
     for name, experiment in chosen.items():
         source = params.tasks[experiment.task].source
         if awaits(params, source):
-            lost[name] = _whole(name, experiment, source, f"its task {experiment.task} reads {source}, {AWAITING}")
+            because = f"its task {experiment.task} reads {source}, {AWAITING}"
+            lost[name] = NotRun("experiment", name, "", "data", source, because, _count(name, experiment))
     starts: list[NotRun] = []
     for name, experiment in chosen.items():
         if name in lost:
             continue
         gone = list(_lost_starts(params, name, experiment, lost))
         if len(gone) == len(experiment.starts):
-            lost[name] = _whole(name, experiment, gone[0].source, f"none of its starts is left: {gone[0].because}")
+            because = f"none of its starts is left: {gone[0].because}"
+            lost[name] = replace(gone[0], part="experiment", start="", because=because, runs=_count(name, experiment))
         else:
             starts += gone
     left = {name: experiment for name, experiment in chosen.items() if name not in lost}
@@ -75,7 +83,7 @@ def what_can_run(params: Params) -> Params:
 
 
 def not_run_words(params: Params) -> list[str]:
-    """One sentence for each part that falls away, then one for each awaited source: why, and what to set."""
+    """One sentence for each part that falls away, then one for each thing awaited: why, and what to do."""
     lost = not_run(params)
     lines = []
     for part in (part for part in lost if part.part == "experiment"):
@@ -86,8 +94,9 @@ def not_run_words(params: Params) -> list[str]:
         runs = _runs(sum(part.runs for part in mine))
         lines.append(f"not run: start {start} of {names} ({runs}), because {mine[0].because}")
     for part in (part for part in lost if part.part == "predictions"):
-        lines.append(f"not run: predictions of {part.experiment} for {part.source}, because {part.because}")
+        lines.append(f"not run: predictions of {part.experiment} for {part.awaited}, because {part.because}")
     lines += list(_new_references(params, lost))
+    lines += [where_to_put(name, params.weights[name]) for name in absent_weights(params)]
     return lines + [why_awaited(params, source) for source in awaited_sources(params)] if lost else []
 
 
@@ -101,40 +110,54 @@ def awaited_sources(params: Params) -> list[str]:
     return [source for source in dict.fromkeys(needed) if awaits(params, source)]
 
 
+def absent_weights(params: Params) -> list[str]:
+    """Weights that the chosen study starts from and whose file is not here, in the order declared."""
+    starts = (start for experiment in chosen_experiments(params).values() for start in experiment.starts)
+    given = {params.starts[start].init for start in starts}
+    return [name for name, weights in params.weights.items() if name in given and not weights.there]
+
+
 def missing_from_tables(params: Params) -> dict[str, list[Any]]:
-    """What tables and figures name as not run: `runs` (experiment, model, start, fraction) and `submissions`."""
+    """What tables and figures name as not run.
+
+    `runs` (experiment, model, start, fraction) and `submissions` (source, experiment, model) want data;
+    `runs_without_weights` and `submissions_without_weights` want a file of weights.
+    """
     chosen = chosen_experiments(params)
-    runs: list[Any] = []
-    submissions: list[Any] = []
+    missing: dict[str, list[Any]] = {name: [] for name in MISSING}
     for part in not_run(params):
         experiment = chosen[part.experiment]
+        suffix = "_without_weights" if part.lacks == "weights" else ""
         if part.part != "predictions":
             every = (run for run in runs_of(part.experiment, experiment) if part.start in ("", run.start))
-            runs += [[run.experiment, run.model, run.start, run.fraction] for run in every]
-        awaited = experiment.predict if part.part == "experiment" else [part.source]
+            missing[f"runs{suffix}"] += [[run.experiment, run.model, run.start, run.fraction] for run in every]
+        awaited = experiment.predict if part.part == "experiment" else [part.awaited]
         if part.part != "start":
-            submissions += [[source, part.experiment, model] for model in experiment.models for source in awaited]
-    return {"runs": _once(runs), "submissions": submissions}
+            every_file = [[source, part.experiment, model] for model in experiment.models for source in awaited]
+            missing[f"submissions{suffix}"] += every_file
+    return {name: _once(rows) for name, rows in missing.items()}
 
 
-def _whole(name: str, experiment: Experiment, source: str, because: str) -> NotRun:
-    return NotRun("experiment", name, "", source, because, len(runs_of(name, experiment)))
+def _count(name: str, experiment: Experiment) -> int:
+    return len(runs_of(name, experiment))
 
 
 def _lost_starts(params: Params, name: str, experiment: Experiment, lost: dict[str, NotRun]) -> Iterator[NotRun]:
     for start in experiment.starts:
-        given = lost.get(params.starts[start].init)
-        if given is not None:
-            because = f"it starts from {given.experiment}, which is not run as {given.because}"
-            runs = len([run for run in runs_of(name, experiment) if run.start == start])
-            yield NotRun("start", name, start, given.source, because, runs)
+        init = params.starts[start].init
+        runs = _count(name, experiment) // len(experiment.starts)
+        if init in lost:
+            because = f"it starts from {init}, which is not run as {lost[init].because}"
+            yield replace(lost[init], part="start", experiment=name, start=start, because=because, runs=runs)
+        elif init in params.weights and not params.weights[init].there:
+            yield NotRun("start", name, start, "weights", init, f"the file of weights.{init} is absent", runs)
 
 
 def _lost_predictions(params: Params, left: dict[str, Experiment]) -> Iterator[NotRun]:
     for name, experiment in left.items():
         for source in experiment.predict:
             if awaits(params, source):
-                yield NotRun("predictions", name, "", source, f"{source} is awaiting release", 0)
+                yield NotRun("predictions", name, "", "data", source, f"{source} is awaiting release", 0)
 
 
 def _new_references(params: Params, lost: list[NotRun]) -> Iterator[str]:

@@ -1,12 +1,14 @@
 """The jobs of the data: from the raw source to tensors, targets and the search for leaks."""
 
 import hashlib
+from typing import Any
 
 from codeii.schema.labels import label_set_file
 from codeii.schema.params import Experiment, Params, PublishedSplit
 from codeii.schema.split_lists import split_list_file
 from codeii.workflow.fingerprint import code_fingerprint
 from codeii.workflow.job import Job
+from codeii.workflow.weights import seen_by
 
 LEAKAGE_MANIFEST = "results/leakage/findings/manifest.json"
 
@@ -144,11 +146,14 @@ def leakage_job(params: Params, experiments: dict[str, Experiment], tasks: list[
         "duplicates": ["results/leakage/duplicates/manifest.json"],
         "targets": [f"results/targets/{task}/manifest.json" for task in tasks],
     }
-    ways = {}
+    ways: dict[str, dict[str, Any]] = {}
     for name, experiment in experiments.items():
         inits = dict.fromkeys(params.starts[start].init for start in experiment.starts)
         seen = dict.fromkeys(experiments[init].task for init in inits if init in experiments)
         ways[name] = {"task": experiment.task, "seen": list(seen), "predict": list(experiment.predict)}
+        ways[name]["weights"] = [init for init in inits if init in params.weights]
     settings = {"experiments": ways, "waive": params.leakage.model_dump(mode="json")["waive"]}
+    used = dict.fromkeys(name for way in ways.values() for name in way["weights"])
+    settings["weights"] = {name: seen_by(params.weights[name]) for name in used}
     code = code_fingerprint("codeii.leakage.gate")
     return Job("leakage", "leakage", {}, "results/leakage/findings", inputs, settings, code)

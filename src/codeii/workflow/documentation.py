@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from codeii.artifacts.atomic import write_text
 from codeii.schema import params as words
-from codeii.schema import published, recipe
+from codeii.schema import published, recipe, weights
 from codeii.workflow.plugins import model_settings, names_in
 
 SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
@@ -27,6 +27,8 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("tasks.<task>.splits, by the source's folds", words.FoldSplit),
     ("tasks.<task>.splits, by patient", words.HashedSplit),
     ("tasks.<task>.splits, as published", words.PublishedSplit),
+    ("weights.<weights>", weights.Weights),
+    ("weights.<weights>.pretrained_on.<n>", weights.PretrainedOn),
     ("starts.<start>", words.Start),
     ("recipes.<recipe>", recipe.Recipe),
     ("recipes.<recipe>.loss", recipe.Loss),

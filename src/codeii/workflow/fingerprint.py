@@ -17,6 +17,7 @@ WITHOUT_EFFECT = (
     "codeii.schema.params",
     "codeii.schema.published",
     "codeii.schema.recipe",
+    "codeii.schema.weights",
     "codeii.schema.progress",
 )
 

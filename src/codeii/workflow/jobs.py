@@ -28,6 +28,7 @@ def all_jobs(declared: Params) -> list[Job]:
     jobs += [data_jobs.targets_job(params, task) for task in tasks]
     jobs += [data_jobs.descriptors_job(source) for source in sources]
     jobs += [data_jobs.duplicates_job(sources), data_jobs.leakage_job(params, experiments, tasks)]
+    jobs += [run_jobs.weights_job(params, name) for name in _weights_of(params, experiments)]
     for name, experiment in experiments.items():
         jobs += [run_jobs.train_job(params, run) for run in runs_of(name, experiment)]
         jobs += [run_jobs.predict_job(params, name, model) for model in experiment.models]
@@ -36,6 +37,11 @@ def all_jobs(declared: Params) -> list[Job]:
             jobs += [run_jobs.submit_job(params, name, model, source) for source in experiment.predict]
         jobs.append(run_jobs.track_job(params, name))
     return [*jobs, *run_jobs.published_jobs(declared, jobs)]
+
+
+def _weights_of(params: Params, experiments: dict[str, Experiment]) -> list[str]:
+    given = {params.starts[start].init for experiment in experiments.values() for start in experiment.starts}
+    return [name for name in params.weights if name in given]
 
 
 def _sources_of(params: Params, experiments: dict[str, Experiment]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from codeii.schema.labels import label_set_names
 from codeii.schema.params import Experiment, FoldSplit, HashedSplit, Params, PublishedSplit, sentence_of
 from codeii.schema.split_lists import source_of_list, split_list_names
 from codeii.workflow.plugins import check_name, model_settings, names_in
+from codeii.workflow.weights import check_fit, check_weights
 
 RANDOM = "random"
 
@@ -47,6 +48,7 @@ def check_params(values: Mapping[str, Any]) -> Params:
     _check_sources(params)
     _check_tasks(params)
     _check_models(params)
+    check_weights(params, RANDOM)
     for name, experiment in params.experiments.items():
         _check_experiment(params, f"experiments.{name}", name)
         for source in experiment.predict:
@@ -152,7 +154,10 @@ def _check_init(params: Params, path: str, name: str, start: str) -> None:
     init = params.starts[start].init
     if init == RANDOM:
         return
-    check_name(f"starts.{start}.init", init, [RANDOM, *params.experiments])
+    check_name(f"starts.{start}.init", init, [RANDOM, *params.experiments, *params.weights])
+    if init in params.weights:
+        check_fit(params, path, params.experiments[name], start)
+        return
     given, wanted = params.experiments[init], params.experiments[name]
     if any(params.starts[first].init != RANDOM for first in given.starts):
         raise ValueError(f"starts.{start}.init: {init!r} itself starts from a checkpoint; chains are not supported")

@@ -55,7 +55,31 @@ def docstring_hash(folder: str, name: str) -> str:
 def needs_of(folder: str, name: str) -> tuple[str, ...]:
     """The `NEEDS` of a figure's or table's file: which kinds of artefacts it reads."""
     path = PACKAGE / folder / f"{name}.py"
+    found = _literal(path, "NEEDS")
+    if found is None:
+        raise ValueError(f"{path}: has no NEEDS")
+    return tuple(found)
+
+
+@cache
+def published_needs(model: str) -> dict[str, Any] | None:
+    """The `PUBLISHED` of a model's file: what its published weights ask of tensors and of the model's settings.
+
+    None where the file has no `PUBLISHED` and `load_published`.
+    """
+    path = PACKAGE / "models" / f"{model}.py"
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    if not any(isinstance(node, ast.FunctionDef) and node.name == "load_published" for node in tree.body):
+        return None
+    found = _literal(path, "PUBLISHED")
+    return None if found is None else dict(found)
+
+
+def _literal(path: Path, name: str) -> Any:
+    """The value of a constant of a file, which is written out there; None where it has none of that name."""
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "NEEDS" for t in node.targets):
-            return tuple(ast.literal_eval(node.value))
-    raise ValueError(f"{path}: has no NEEDS")
+        match node:
+            case ast.Assign([ast.Name(found)], value) | ast.AnnAssign(ast.Name(found), _, ast.expr() as value):
+                if found == name:
+                    return ast.literal_eval(value)
+    return None

@@ -7,9 +7,27 @@ from codeii.workflow.fingerprint import code_fingerprint
 from codeii.workflow.job import Job
 from codeii.workflow.plugins import docstring_hash, model_settings, needs_of
 from codeii.workflow.runs import RunKey, initial_run, runs_of
+from codeii.workflow.weights import needs_of_tensors, seen_by
 
 KIND_OF_NEED = ("records", "audits", "targets", "runs", "predictions", "scores", "submissions", "leakage")
 PREDICTION_BATCH = 256  # changes nothing but memory
+WEIGHTS_FOLDER = "results/weights"
+
+
+def weights_job(params: Params, name: str) -> Job:
+    """The import of weights published by others: their file becomes a checkpoint to start from."""
+    weights = params.weights[name]
+    settings = {
+        "name": name,
+        "model": weights.model,
+        "model_settings": model_settings(weights.model)(**params.models.get(weights.model, {})).model_dump(mode="json"),
+        "needs": needs_of_tensors(weights.model),
+        "sha256": weights.sha256,
+        "published": {**weights.model_dump(include={"encoder", "page", "licence"}), "seen": seen_by(weights)},
+    }
+    code = code_fingerprint("codeii.training.published", f"codeii.models.{weights.model}")
+    inputs = {"file": [str(weights.path)]}
+    return Job("weights", "checkpoint", {"name": name}, f"{WEIGHTS_FOLDER}/{name}", inputs, settings, code)
 
 
 def train_job(params: Params, run: RunKey) -> Job:
@@ -19,6 +37,8 @@ def train_job(params: Params, run: RunKey) -> Job:
     inputs = {"tensors": [tensors_manifest(params, experiment)], "targets": [targets_manifest(experiment)]}
     init = initial_run(params, run)
     inputs["init"] = [f"results/runs/{init.path}/manifest.json"] if init else []
+    if start.init in params.weights:
+        inputs["init"] = [f"{WEIGHTS_FOLDER}/{start.init}/manifest.json"]
     settings = {
         **run.facts,
         "task": experiment.task,

@@ -60,9 +60,11 @@ def runs_of(name: str, experiment: Experiment, model: str | None = None) -> list
 
 
 def initial_run(params: Params, run: RunKey) -> RunKey | None:
-    """The run whose checkpoint a run starts from: same model, same seed where it has it; None for random weights."""
+    """The run whose checkpoint a run starts from: same model, same seed where it has it.
+
+    None for random weights and for those published by others."""
     init = params.starts[run.start].init
-    if init == RANDOM:
+    if init == RANDOM or init in params.weights:
         return None
     given = params.experiments[init]
     seed = run.seed if run.seed in given.seeds else given.seeds[0]

@@ -1,14 +1,15 @@
 """Contamination: what every start has seen before, and whether any of it is in its test split.
 
 For our own starts the answer is counted: the training split of the task a network starts from was compared with the
-held-out records by record, by patient and by signal. For published encoders it is what their authors or others say,
-with how that is known; where nobody says, it is undetermined.
+held-out records by record, by patient and by signal. For published encoders, and for starts from their weights, it is
+what their authors or others say, with how that is known; where nobody says, it is undetermined.
 """
 
 from collections.abc import Iterable
 
 import pandas as pd
 
+from codeii.artifacts.leakage import PRETRAINED_BY_OTHERS
 from codeii.reporting.part import TEMPLATES, Part, not_run
 from codeii.reporting.rows import count
 from codeii.reporting.study import Run, Study
@@ -39,6 +40,9 @@ def _line(study: Study, run: Run) -> dict[str, object]:
         return known | {"overlap": "nothing seen before"}
     if study.leakage is None:
         return known | {"overlap": UNDETERMINED}
+    said = _said_of_weights(study.leakage.findings, seen, settings["task"])
+    if said:
+        return known | {"overlap": "; ".join(said)}
     table = study.leakage.overlaps
     mine = table[table["trained_on"].isin(seen) & (table["task"] == settings["task"]) & (table["split"] == "test")]
     if set(mine["trained_on"]) != set(seen):
@@ -46,6 +50,12 @@ def _line(study: Study, run: Run) -> dict[str, object]:
     shared = {name: int(mine[name].sum()) for name in ("records", "patients", "recordings")}
     overlap = "yes" if any(shared.values()) else "no"
     return known | shared | {"held_out": int(mine["held_out"].max()), "overlap": overlap}
+
+
+def _said_of_weights(findings: pd.DataFrame, seen: list[str], task: str) -> list[str]:
+    """What is said of each of the published weights among `seen`: whether they have seen the task's source."""
+    notes = findings[(findings["kind"] == PRETRAINED_BY_OTHERS) & (findings["task"] == task)]
+    return list(notes[notes["other_record_id"].isin(seen)]["why"])
 
 
 def _shown(study: Study, values: pd.DataFrame) -> pd.DataFrame:
@@ -61,10 +71,10 @@ def _shown(study: Study, values: pd.DataFrame) -> pd.DataFrame:
 
 
 def _overlap(row: pd.Series) -> str:
-    if row["overlap"] in ("nothing seen before", UNDETERMINED):
-        return str(row["overlap"])
     if row["overlap"] == "no":
         return "no record, patient or recording"
+    if row["overlap"] != "yes":
+        return str(row["overlap"])
     return f"{count(row['records'])} records, {count(row['patients'])} by patient, {count(row['recordings'])} by signal"
 
 

@@ -26,6 +26,7 @@ WORDS = {
     "training_on_blind_test": "training data in the blind test",
     "recording_twice": "recording twice in a source, not across splits",
     "recording_in_two_sources": "recording in two sources, not across splits",
+    "pretrained_by_others": "weights published by others, whose training data are not here",
 }
 
 
@@ -38,7 +39,7 @@ def rows(study: Study) -> tuple[Part, ...]:
     return (
         _summary(found),
         _named(found.findings[leaks], "waived", "Waived", "No leak was found, so none is waived."),
-        _named(found.findings[~leaks], "told", "Told, and no leak", "No recording occurs twice."),
+        _named(found.findings[~leaks], "told", "Told, and no reason to stop", "No recording occurs twice."),
     )
 
 

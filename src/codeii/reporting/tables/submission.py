@@ -10,7 +10,7 @@ import pandas as pd
 
 from codeii.artifacts.manifest import Manifest
 from codeii.reporting.part import Part, not_run
-from codeii.reporting.rows import NOT_RELEASED, count
+from codeii.reporting.rows import NO_DATA, NO_WEIGHTS, NOT_RUN, count
 from codeii.reporting.study import Study
 
 NEEDS = ("submissions",)
@@ -21,7 +21,8 @@ COLUMNS = ("source", "experiment", "model", "file", "bytes", "sha256", "exams", 
 def rows(study: Study) -> tuple[Part, ...]:
     """One line per file of a submission."""
     lines = [line for path, manifest in study.submissions for line in _lines(path, manifest)]
-    awaited = study.not_run.submissions
+    awaited = [(*one, f"{NOT_RUN}: {NO_DATA}") for one in study.not_run.submissions]
+    awaited += [(*one, f"{NOT_RUN}: {NO_WEIGHTS}") for one in study.not_run.submissions_without_weights]
     if not lines and not awaited:
         return not_run("no experiment predicts a source without public labels", COLUMNS)
     values = pd.DataFrame(lines, columns=list(COLUMNS))
@@ -35,7 +36,7 @@ def rows(study: Study) -> tuple[Part, ...]:
         "sha256": values["sha256"].str[:16],
     }
     grid = pd.DataFrame({name: list(column) for name, column in shown.items()}, dtype=object)
-    missing = pd.DataFrame([[*one, NOT_RELEASED, "", "", ""] for one in awaited], columns=grid.columns, dtype=object)
+    missing = pd.DataFrame([[*one, "", "", ""] for one in awaited], columns=grid.columns, dtype=object)
     return (Part("table", pd.concat([grid, missing], ignore_index=True), values),)
 
 
