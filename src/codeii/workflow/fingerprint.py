@@ -12,8 +12,13 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1]
 DATA_SUFFIXES = (".csv", ".j2", ".css", ".c", ".h")
 
-# Validation of params.yaml acts through the settings, which every job holds whole; progress bars only print.
-WITHOUT_EFFECT = ("codeii.schema.params", "codeii.schema.published", "codeii.schema.progress")
+# Validation of params.yaml acts through the settings, which every job holds whole; progress bars and events only tell.
+WITHOUT_EFFECT = (
+    "codeii.schema.params",
+    "codeii.schema.published",
+    "codeii.schema.progress",
+    "codeii.artifacts.events",
+)
 
 
 def code_fingerprint(*modules: str) -> str:
