@@ -43,7 +43,7 @@ def prepare(uri: str, folder: Path) -> None:
 
 def open_store(uri: str, study: str, folder: Path) -> Store:
     """Open the store, and create what is missing of it. Raises one of `faults()` where it cannot be had."""
-    if file_of(uri) is not None and mark_of(uri) is None:
+    if _is_missing(uri):
         _prepare_elsewhere(uri, folder)
     with alone(folder):
         client = _client(uri)
@@ -63,9 +63,12 @@ def faults() -> tuple[type[Exception], ...]:
 
 
 def sentence_of(fault: Exception) -> str:
-    """The first line of what a store says."""
-    lines = str(fault).strip().splitlines()
-    return lines[0] if lines else type(fault).__name__
+    """The first line of what was at the bottom of a fault."""
+    cause: BaseException = fault
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    lines = str(cause).strip().splitlines()
+    return lines[0] if lines else type(cause).__name__
 
 
 def file_of(uri: str) -> Path | None:
@@ -116,7 +119,9 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 def _client(uri: str) -> "MlflowClient":
+    address = os.path.expandvars(uri)
     if (file := file_of(uri)) is not None:
+        address = f"{SQLITE}{file.resolve()}"
         file.parent.mkdir(parents=True, exist_ok=True)
         # a connection that is kept would go on writing to a file that was deleted
         os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
@@ -124,15 +129,20 @@ def _client(uri: str) -> "MlflowClient":
     from mlflow.tracking import MlflowClient
 
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # its stack traces; we say it in a sentence
-    expanded = os.path.expandvars(uri)
     # what MLflow asks for by itself is there too, whatever MLFLOW_TRACKING_URI says in the user's shell
-    mlflow.set_tracking_uri(expanded)
-    mlflow.set_registry_uri(expanded)
-    return MlflowClient(tracking_uri=expanded, registry_uri=expanded)
+    mlflow.set_tracking_uri(address)
+    mlflow.set_registry_uri(address)
+    return MlflowClient(tracking_uri=address, registry_uri=address)
+
+
+def _is_missing(uri: str) -> bool:
+    """Whether the file of an SQLite store is gone, or empty: a connection to a file that is gone leaves that."""
+    file = file_of(uri)
+    return file is not None and not (file.is_file() and file.stat().st_size > 0)
 
 
 def _prepare_elsewhere(uri: str, folder: Path) -> None:
     """Create the database in another process: MLflow creates each only once in the life of a process."""
     command = [sys.executable, "-m", "codeii", "tracking_store", "--settings", json.dumps({"uri": uri})]
     done = subprocess.run([*command, "--out", str(folder)], check=True, capture_output=True, text=True)
-    sys.stderr.write(done.stderr if mark_of(uri) is None else "")
+    sys.stderr.write(done.stderr if _is_missing(uri) else "")
