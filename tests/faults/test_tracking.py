@@ -34,7 +34,7 @@ from tests.tracked import (
 from codeii.tracking.follow import follow, mirror
 from codeii.tracking.run import track
 from codeii.tracking.runs import close_dead
-from codeii.tracking.store import open_store, prepare
+from codeii.tracking.store import alone, open_store, prepare
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -240,6 +240,21 @@ def test_a_job_that_was_cut_off_anywhere_is_completed_by_the_next(study: Path, r
     assert len(child.outputs.model_outputs) == 1
     assert len(client_of().search_model_versions("name = 'a_task'")) == 1
     assert client_of().get_model_version_by_alias("a_task", "best_by_validation").run_id == child.info.run_id
+
+
+def test_the_schema_and_new_runs_are_made_by_one_at_a_time(tmp_path: Path) -> None:
+    entered = threading.Event()
+
+    def enter() -> None:
+        with alone(tmp_path):
+            entered.set()
+
+    with alone(tmp_path):
+        other = threading.Thread(target=enter)
+        other.start()
+        assert not entered.wait(0.3)
+    assert entered.wait(10)
+    other.join()
 
 
 def test_jobs_side_by_side_on_a_store_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
