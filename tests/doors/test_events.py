@@ -68,6 +68,13 @@ def test_a_run_that_begins_anew_leaves_the_former_one_behind(tmp_path: Path) -> 
     assert epochs_of(tmp_path) == [(1, 0.5)]
 
 
+def test_a_run_that_never_began_does_not_touch_the_one_that_ended(tmp_path: Path) -> None:
+    events.append(tmp_path, "start", resumed_from_step=0)
+    events.append(tmp_path, "end")
+    events.append(tmp_path, "stopped", reason="IntegrityError: the tensors are torn")
+    assert [event["event"] for event in events.read(tmp_path)] == ["start", "end"]
+
+
 def test_what_cannot_be_written_is_said_once_and_never_raised(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

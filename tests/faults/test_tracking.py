@@ -162,6 +162,17 @@ def test_a_run_that_stopped_says_why_and_one_of_other_code_is_another(study: Pat
     assert {run.info.status for run in children_of()} == {"FINISHED"}
 
 
+def test_a_run_that_ended_by_an_error_failed(study: Path) -> None:
+    run_stub(settings_of(), 1, 2, ending="stopped")
+    path = Path("scratch") / folder_of(settings_of()) / "events.jsonl"
+    path.write_text(path.read_text().replace("SIGTERM", "ValueError: the loss is nan"))
+    mirror(URI, STUDY, None)
+    assert shows("FAILED", 2)()
+    run_stub(settings_of(), 3, 5, 20)
+    mirror(URI, STUDY, None)
+    assert shows("FINISHED", 5)()
+
+
 def test_the_job_closes_what_a_dead_process_left_running(study: Path) -> None:
     process = start_stub(settings_of(seed=1), 1, 2, 0, "hang")
     wait_until((Path("scratch") / folder_of(settings_of(seed=1)) / "events.jsonl").exists)

@@ -37,8 +37,8 @@ def append(folder: Path, event: str, **facts: object) -> None:
 def read(folder: Path) -> list[dict[str, Any]]:
     """Events of the run as it stands, in order; none where there is no file.
 
-    These are the ones since it last began at step 0. A line that a kill has torn is left out, and of an epoch that was
-    repeated after a resume the later one is kept.
+    These are the ones since it last began at step 0, up to its end. A line that a kill has torn is left out, and of an
+    epoch that was repeated after a resume the later one is kept.
     """
     try:
         lines = (folder / EVENTS).read_bytes().splitlines()
@@ -47,6 +47,8 @@ def read(folder: Path) -> list[dict[str, Any]]:
     told = [event for event in map(_event_of, lines) if event is not None]
     begun = [place for place, event in enumerate(told) if event["event"] == "start" and not _is_resumed(event)]
     told = told[begun[-1] if begun else 0 :]
+    ended = [place for place, event in enumerate(told) if event["event"] == "end"]
+    told = told[: ended[0] + 1] if ended else told  # what follows is of a run that failed before it began
     latest = {event.get("epoch"): place for place, event in enumerate(told) if event["event"] == "epoch"}
     return [
         event for place, event in enumerate(told) if event["event"] != "epoch" or latest[event.get("epoch")] == place

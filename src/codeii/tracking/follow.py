@@ -32,6 +32,7 @@ from codeii.tracking.store import LONGEST_WAIT_S, Store, faults, longer, mark_of
 EVERY_S = 3.0
 LAST_TRY_S = 10.0  # when told to end
 STOPPED = "codeii.stopped"
+FAULT = ": "  # in the reason of a run that ended by an error: its class and its words; else a signal or a time limit
 Mark = tuple[int, int]
 
 
@@ -123,6 +124,7 @@ def _attach(memory: Memory, start: Mapping[str, Any], epochs: list[Epoch], began
     experiment = str(settings["experiment"])
     if experiment not in memory.parents:
         memory.parents[experiment] = parent_of(store, experiment)
+        memory.statuses[experiment] = store.client.get_run(memory.parents[experiment]).info.status
     child = child_of(store, memory.parents[experiment], settings, epochs, began_ms)
     if not child.logged and not child.fingerprint:
         store.client.log_batch(child.run_id, params=params_of(settings), tags=git_tags())
@@ -135,8 +137,9 @@ def _follow_process(store: Store, known: Followed, happened: list[dict[str, Any]
     if last["event"] == "end":
         _set_status(store, child, "FINISHED", milliseconds(last))
     elif last["event"] == "stopped":
-        store.client.set_tag(child.run_id, STOPPED, str(last.get("reason", ""))[:5000])
-        _set_status(store, child, "KILLED", milliseconds(last))
+        reason = str(last.get("reason", ""))[:5000]
+        store.client.set_tag(child.run_id, STOPPED, reason)
+        _set_status(store, child, "FAILED" if FAULT in reason else "KILLED", milliseconds(last))
     elif is_dead(start):
         _set_status(store, child, "KILLED", milliseconds(last))
     elif known.start != start:
@@ -156,9 +159,9 @@ def _set_status(store: Store, child: Child, status: str, end_ms: int) -> None:
 
 
 def _settle(memory: Memory, experiment: str) -> None:
-    """A parent runs while one of its runs does; else it is KILLED if one of them was, and FINISHED if none."""
+    """A parent runs while one of its runs does; else it is FAILED or KILLED if one of them is, and FINISHED if none."""
     children = {run.child.status for run in memory.runs.values() if run.experiment == experiment}
-    status = next((one for one in ("RUNNING", "KILLED") if one in children), "FINISHED")
+    status = next((one for one in ("RUNNING", "FAILED", "KILLED") if one in children), "FINISHED")
     if memory.statuses.get(experiment) == status:
         return
     if status == "RUNNING":
