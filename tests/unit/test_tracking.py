@@ -215,8 +215,8 @@ def test_identity_is_of_study_and_settings() -> None:
 
 
 def test_params_are_flat() -> None:
-    found = {one.key: one.value for one in params_of({"a": {"b": 1, "c": None}, "d": [1, 2]})}
-    assert found == {"a.b": "1", "a.c": "None", "d": "[1, 2]"}
+    found = {one.key: one.value for one in params_of({"a": {"b": 1, "c": {"e": None}, "f": {}}, "d": [1, 2]})}
+    assert found == {"a.b": "1", "a.c.e": "None", "a.f": "{}", "d": "[1, 2]"}
 
 
 def test_events_of_another_training_lend_nothing_to_a_run(tmp_path: Path) -> None:

@@ -1,9 +1,10 @@
 """Runs in MLflow: found again by what they are, continued, and closed when their process is dead."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,12 +111,15 @@ def params_of(settings: Mapping[str, Any]) -> "list[Param]":
     """Settings as MLflow's parameters; what is inside a mapping has its name before a point."""
     from mlflow.entities import Param
 
-    flat = {
-        f"{key}.{inner}" if isinstance(value, Mapping) else key: content
-        for key, value in settings.items()
-        for inner, content in (value.items() if isinstance(value, Mapping) else [("", value)])
-    }
-    return [Param(key, str(value)) for key, value in sorted(flat.items())]
+    return [Param(key, str(value)) for key, value in sorted(_flat(settings), key=itemgetter(0))]
+
+
+def _flat(settings: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in settings.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{before}{key}.")
+        else:
+            yield f"{before}{key}", value
 
 
 def newest(store: Store, tag: str, value: str) -> "list[Run]":
