@@ -158,7 +158,23 @@ def _for_runs(add: Add) -> None:
     _manifests(command, "predictions", "targets", "leakage")
     command = _command(add, verbs.tracking_store, "codeii tracking_store --settings '{...}' --out results/tracking")
     _settings_and_out(command)
-    _manifests(_job(add, verbs.track, "codeii track --runs R... --scores S... ..."), "runs", "scores", many=True)
+    _for_track(add)
+
+
+def _for_track(add: Add) -> None:
+    """People follow a study; the rule passes everything of one experiment."""
+    examples = ("codeii track --follow", "codeii track --follow --directory runs/paper --params P...")
+    command = _command(add, verbs.track, "\n  ".join((*examples, "codeii track --runs R... --scores S... ...")))
+    command.add_argument("--follow", action="store_true", help="while the study trains, until Ctrl-C")
+    text = "with --follow: where the study runs, as for Snakemake (default: here)"
+    command.add_argument("--directory", type=Path, default=Path(), metavar="FOLDER", help=text)
+    text = "with --follow: parameters of the study (default: params.yaml)"
+    command.add_argument("--params", type=Path, nargs="+", default=[Path("params.yaml")], metavar="YAML", help=text)
+    _settings_and_out(command, required=False)
+    command.add_argument("--code", metavar="HASH", help="fingerprint of the code, for the manifest")
+    command.add_argument("--scratch", type=Path, metavar="FOLDER", help="where the runs' events are")
+    _manifests(command, "runs", "scores", many=True)
+    command.set_defaults(wrong_usage=command.error)
 
 
 def _for_report(add: Add) -> None:

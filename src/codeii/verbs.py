@@ -159,10 +159,31 @@ def tracking_store(args: Arguments) -> None:
 
 
 def track(args: Arguments) -> None:
-    """Mirror the finished runs of one experiment into MLflow."""
+    """Mirror runs into MLflow: those of a study while it trains (--follow), or one experiment's when they are done."""
+    if args.follow:
+        _follow(args)
+        return
+    if None in (args.settings, args.code, args.out, args.scratch):
+        args.wrong_usage("say --follow, or give --settings, --code, --scratch and --out as the rule does")
     from codeii.tracking.run import track
 
-    track(args.runs, args.scores, args.settings, args.code, args.out)
+    track(args.runs, args.scores, args.settings, args.code, args.out, args.scratch)
+
+
+def _follow(args: Arguments) -> None:
+    """Until Ctrl-C or SIGTERM."""
+    import signal
+    from threading import Event
+
+    from codeii.tracking.follow import follow, say_aloud
+    from codeii.workflow.load import load_params
+
+    params, stop = load_params(args.params), Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    os.chdir(args.directory)
+    say_aloud(f"following the runs below {Path('scratch').resolve()}; Ctrl-C ends it, and no run with it")
+    follow(params.tracking.uri, params.study, stop, say_aloud)
 
 
 def table(args: Arguments) -> None:

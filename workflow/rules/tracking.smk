@@ -26,6 +26,8 @@ rule track:
         "logs/track/{experiment}.log",
     benchmark:
         "logs/benchmarks/track/{experiment}.tsv"
+    # Trainings go first: a store that is slow or gone takes no core from them.
+    priority: -1
     conda:
         "../../envs/study.yaml"
     params:
@@ -36,4 +38,5 @@ rule track:
     shell:
         "python -m codeii track --runs {input.runs} --scores {input.scores}"
         " --settings {params.settings:q} --code {params.code}"
+        " --scratch scratch/{wildcards.experiment}"
         " --out results/tracking/{wildcards.experiment} &> {log}"

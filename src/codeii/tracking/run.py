@@ -1,61 +1,100 @@
 """Mirror finished runs into MLflow: a sink. Nothing is read back from it, and losing it loses nothing.
 
-Tracking is a job of its own, made after the runs: a fault of the tracker cannot stop a training, a killed
-training leaves no run open, and the training process does not pay for importing MLflow.
+A job of its own, made after the runs: it completes what `codeii track --follow` began, or does all of it. A store that
+cannot be had fails no job, for Snakemake starts no training after a failure.
 """
 
-import csv
-import os
-from collections.abc import Mapping
-from contextlib import suppress
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from codeii.artifacts import events
 from codeii.artifacts.atomic import write_json
-from codeii.artifacts.checkpoint import HISTORY, read_checkpoint
-from codeii.artifacts.manifest import sha256_of, write_manifest
+from codeii.artifacts.checkpoint import Checkpoint, read_checkpoint
+from codeii.artifacts.manifest import NAME, sha256_of, write_manifest
 from codeii.artifacts.scores import read_scores
 from codeii.schema.progress import progress
+from codeii.tracking.epochs import Epoch, finished, milliseconds, told
+from codeii.tracking.picture import loss_curves
+from codeii.tracking.provenance import COMMIT, data_sets, git_tags, manifest_tags
+from codeii.tracking.registry import register
+from codeii.tracking.runs import (
+    FINGERPRINT,
+    child_of,
+    close_dead,
+    log_epochs,
+    log_metrics,
+    name_of,
+    newest,
+    params_of,
+    parent_of,
+    scratch_of,
+)
+from codeii.tracking.store import Store, open_store, patiently, prepare
 
 if TYPE_CHECKING:
     import pandas as pd
-    from mlflow.entities import Metric, Param, RunTag
-    from mlflow.tracking import MlflowClient
+    from mlflow.entities import Metric
 
-FINGERPRINT = "codeii.fingerprint"  # of a run's manifest and scores: the same run is never logged twice
-CHAMPION = "best_by_validation"
-BATCH = 1000  # metrics in one call; MLflow's own limit
+PATIENCE_S = 30.0  # for a store that is locked or gone; then the study goes on without it
 
 
-def prepare_store(settings: Mapping[str, Any], folder: Path) -> None:
-    """Create and migrate the tracking database, alone, before anybody logs to it.
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A training run with what is logged of it."""
 
-    Parallel first use of a fresh MLflow database breaks its schema, on SQLite and PostgreSQL alike.
+    manifest_path: Path
+    checkpoint: Checkpoint
+    began_ms: int
+    epochs: list[Epoch]
+    scores: dict[str, float]  # test metric -> macro value
+    fingerprint: str  # new weights or new scores are a new run; the same ones are logged once
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Settings of the training."""
+        return self.checkpoint.manifest.settings
+
+
+def prepare_store(settings: Mapping[str, Any], folder: Path, seconds: float = PATIENCE_S) -> None:
+    """Create and migrate the tracking database before anybody logs to it.
+
+    settings : uri. A store that cannot be had within `seconds` is told of on standard error.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    client = _client(settings["uri"])
-    client.search_experiments(max_results=1)
+    _, said = patiently(lambda: prepare(settings["uri"], folder), seconds)
+    if said:
+        print(f"the tracking store could not be prepared: {said}", file=sys.stderr)
     write_json(folder / "ready.json", {"uri": settings["uri"]})
 
 
-def track(runs: list[Path], scores: list[Path], settings: Mapping[str, Any], code: str, folder: Path) -> None:
+def track(
+    runs: list[Path],
+    scores: list[Path],
+    settings: Mapping[str, Any],
+    code: str,
+    folder: Path,
+    scratch: Path,
+    seconds: float = PATIENCE_S,
+) -> None:
     """Log one experiment: a parent run, a child run per training run, the best of each model registered.
 
     runs, scores : manifests of checkpoints and scores of the experiment.
     settings : uri, experiment, study.
+    scratch : folder of the experiment's events; where they are gone, throughput and memory are not logged.
+    seconds : how long a store that is locked or gone is tried again.
     """
-    client = _client(settings["uri"])
     table = _macro_scores(scores)
-    experiment_id = _experiment_id(client, settings["study"], folder)
-    key = sha256(f"{settings['study']}\n{settings['experiment']}".encode()).hexdigest()
-    parent = _find_or_create(client, experiment_id, key, settings["experiment"], {})
-    logged = {}
-    for manifest in progress(runs, len(runs), f"track {settings['experiment']}"):
-        logged[manifest] = _log_run(client, experiment_id, parent, manifest, table)
-    champions = _register_best(client, runs, logged)
-    client.set_terminated(parent, "FINISHED")
-    write_json(folder / "tracked.json", {"runs": len(runs), "registered": sorted(champions)})
+    ended = [_finished(path, table, scratch) for path in progress(runs, len(runs), f"track {settings['experiment']}")]
+    registered, said = patiently(lambda: _mirror(ended, settings, folder.parent), seconds)
+    facts: dict[str, Any] = {"runs": len(runs), "registered": sorted(registered or ())}
+    if registered is None:
+        facts |= {"runs": 0, "not_logged": said}
+        again = "snakemake --cores all --forcerun track"
+        print(f"{settings['experiment']} is not in the tracking store: {said}; log it later: {again}", file=sys.stderr)
+    write_json(folder / "tracked.json", facts)
     write_manifest(
         folder,
         "tracking",
@@ -63,89 +102,55 @@ def track(runs: list[Path], scores: list[Path], settings: Mapping[str, Any], cod
         settings=settings,
         code=code,
         inputs=[*runs, *scores],
-        facts={"runs": len(runs), "registered": champions},
-        synthetic=read_checkpoint(runs[0]).manifest.synthetic,
+        facts=facts,
+        synthetic=ended[0].checkpoint.manifest.synthetic,
     )
 
 
-def _client(uri: str) -> "MlflowClient":
-    from mlflow.tracking import MlflowClient
-
-    uri = os.path.expandvars(uri)
-    if uri.startswith("sqlite:///"):
-        Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    return MlflowClient(tracking_uri=uri, registry_uri=uri)
-
-
-def _experiment_id(client: "MlflowClient", name: str, folder: Path) -> str:
-    from mlflow.exceptions import MlflowException
-
-    found = client.get_experiment_by_name(name)
-    if found is not None:
-        return str(found.experiment_id)
-    try:
-        return str(client.create_experiment(name, (folder.parent / "artifacts").resolve().as_uri()))
-    except MlflowException:  # another job created it a moment ago
-        return str(client.get_experiment_by_name(name).experiment_id)
-
-
-def _find_or_create(client: "MlflowClient", experiment_id: str, key: str, name: str, tags: Mapping[str, str]) -> str:
-    found = client.search_runs([experiment_id], f"tags.`{FINGERPRINT}` = '{key}'", max_results=1)
-    if found:
-        return str(found[0].info.run_id)
-    return str(client.create_run(experiment_id, run_name=name, tags={FINGERPRINT: key, **tags}).info.run_id)
-
-
-def _log_run(client: "MlflowClient", experiment_id: str, parent: str, manifest: Path, table: "pd.DataFrame") -> str:
-    checkpoint = read_checkpoint(manifest)
-    settings = checkpoint.manifest.settings
-    name = f"{settings['model']} {settings['start']} f{settings['fraction']:g} seed{settings['seed']}"
-    metrics = [*_history_metrics(manifest.parent / HISTORY), *_test_metrics(table, settings)]
-    # New weights or new scores are a new run; the same ones are logged once.
-    scored = sorted((metric.key, metric.value) for metric in metrics if metric.step == 0)
-    key = sha256(f"{sha256_of(manifest)}\n{scored}".encode()).hexdigest()
-    run_id = _find_or_create(client, experiment_id, key, name, {"mlflow.parentRunId": parent})
-    if client.get_run(run_id).info.status == "FINISHED":
-        return run_id
-    for start in range(0, len(metrics), BATCH):
-        client.log_batch(run_id, metrics=metrics[start : start + BATCH])
-    client.log_batch(run_id, params=_params(settings), tags=_tags(checkpoint.manifest.inputs, checkpoint.manifest.code))
-    for file in checkpoint.manifest.files:
-        client.log_artifact(run_id, str(manifest.parent / file), "model")
-    client.log_artifact(run_id, str(manifest), "model")
-    client.set_terminated(run_id, "FINISHED")
-    return run_id
-
-
-def _params(settings: Mapping[str, Any]) -> "list[Param]":
-    from mlflow.entities import Param
-
-    flat = {
-        f"{key}.{inner}" if isinstance(value, Mapping) else key: content
-        for key, value in settings.items()
-        for inner, content in (value.items() if isinstance(value, Mapping) else [("", value)])
+def _mirror(ended: list[Finished], settings: Mapping[str, Any], folder: Path) -> set[str]:
+    """Log everything; what is there already stays as it is. Returns the names of the registered models."""
+    store = open_store(settings["uri"], settings["study"], folder)
+    close_dead(store)
+    parent = parent_of(store, settings["experiment"])
+    logged = {run.manifest_path: _log_run(store, parent, run) for run in ended}
+    best = _best_of_each_model(ended)
+    names = {
+        register(store, logged[run.manifest_path], run.checkpoint, run.manifest_path.parent, run.fingerprint)
+        for run in best
     }
-    return [Param(key, str(value)) for key, value in sorted(flat.items())]
+    curves = {name_of(run.settings): run.epochs for run in ended}
+    store.client.log_figure(parent, loss_curves(curves, ended[0].checkpoint.manifest.synthetic), "loss_curves.png")
+    store.client.set_terminated(parent, "FINISHED")
+    return names
 
 
-def _tags(inputs: Mapping[str, str], code: str) -> "list[RunTag]":
-    from mlflow.entities import RunTag
+def _log_run(store: Store, parent: str, run: Finished) -> str:
+    if (known := newest(store, FINGERPRINT, run.fingerprint)) and known[0].info.status == "FINISHED":
+        return str(known[0].info.run_id)
+    client, manifest = store.client, run.checkpoint.manifest
+    child = child_of(store, parent, run.settings, run.epochs, run.began_ms, run.fingerprint)
+    log_epochs(client, child, run.epochs)
+    log_metrics(client, child.run_id, _test_metrics(run))
+    client.log_batch(child.run_id, params=params_of(run.settings), tags=manifest_tags(manifest))
+    if COMMIT not in client.get_run(child.run_id).data.tags:
+        client.log_batch(child.run_id, tags=git_tags())
+    client.log_inputs(child.run_id, data_sets(manifest.inputs))
+    for file in (*manifest.files, NAME):
+        client.log_artifact(child.run_id, str(run.manifest_path.parent / file), "checkpoint")
+    client.set_tag(child.run_id, FINGERPRINT, run.fingerprint)
+    client.set_terminated(child.run_id, "FINISHED", run.epochs[-1].time_ms)
+    return child.run_id
 
-    hashes = [RunTag(f"codeii.input.{path}"[:250], digest) for path, digest in sorted(inputs.items())]
-    return [*hashes, RunTag("codeii.code", code)]
 
-
-def _history_metrics(path: Path) -> "list[Metric]":
-    from mlflow.entities import Metric
-
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    return [
-        Metric(name, float(value), 0, int(row["epoch"]))
-        for row in rows
-        for name, value in row.items()
-        if name != "epoch" and value not in ("", "nan")
-    ]
+def _finished(manifest_path: Path, table: "pd.DataFrame", scratch: Path) -> Finished:
+    checkpoint = read_checkpoint(manifest_path)
+    settings = checkpoint.manifest.settings
+    happened = events.read(scratch_of(scratch, settings))
+    epochs = finished(manifest_path.parent, told(happened))
+    began_ms = milliseconds(happened[0]) if happened else epochs[0].time_ms
+    scores = _scores_of(table, settings)
+    fingerprint = sha256(f"{sha256_of(manifest_path)}\n{sorted(scores.items())}".encode()).hexdigest()
+    return Finished(manifest_path, checkpoint, began_ms, epochs, scores, fingerprint)
 
 
 def _macro_scores(scores: list[Path]) -> "pd.DataFrame":
@@ -156,38 +161,25 @@ def _macro_scores(scores: list[Path]) -> "pd.DataFrame":
     return table[(table["class"] == "macro") & (table["split"] == "test") & table["value"].notna()]
 
 
-def _test_metrics(table: "pd.DataFrame", settings: Mapping[str, Any]) -> "list[Metric]":
-    from mlflow.entities import Metric
-
+def _scores_of(table: "pd.DataFrame", settings: Mapping[str, Any]) -> dict[str, float]:
     same = (table["model"] == settings["model"]) & (table["start"] == settings["start"])
     same &= (table["fraction"] == settings["fraction"]) & (table["seed"] == str(settings["seed"]))
     rows = table[same]
-    return [
-        Metric(f"test_macro_{name}", float(value), 0, 0)
-        for name, value in zip(rows["metric"], rows["value"], strict=True)
-    ]
+    return {f"test_macro_{name}": float(value) for name, value in zip(rows["metric"], rows["value"], strict=True)}
 
 
-def _register_best(client: "MlflowClient", runs: list[Path], logged: Mapping[Path, str]) -> dict[str, str]:
-    """Register, for each model of the experiment, the run with the lowest validation loss. Returns name -> run."""
-    best: dict[str, tuple[float, Path]] = {}
-    for path in runs:
-        manifest = read_checkpoint(path).manifest
-        name = f"{manifest.settings['experiment']}.{manifest.settings['model']}"
-        loss = float(manifest.facts["best"]["validation_loss"])
-        if name not in best or loss < best[name][0]:
-            best[name] = (loss, path)
-    for name, (_, path) in best.items():
-        _register(client, name, logged[path], sha256_of(path))
-    return {name: path.parent.as_posix() for name, (_, path) in best.items()}
+def _test_metrics(run: Finished) -> "list[Metric]":
+    from mlflow.entities import Metric
+
+    return [Metric(name, value, run.epochs[-1].time_ms, 0) for name, value in run.scores.items()]
 
 
-def _register(client: "MlflowClient", name: str, run_id: str, digest: str) -> None:
-    from mlflow.exceptions import MlflowException
-
-    with suppress(MlflowException):  # it is there from an earlier study
-        client.create_registered_model(name)
-    known = [one for one in client.search_model_versions(f"name = '{name}'") if one.run_id == run_id]
-    uri = f"{client.get_run(run_id).info.artifact_uri}/model"
-    version = known[0] if known else client.create_model_version(name, uri, run_id=run_id, tags={FINGERPRINT: digest})
-    client.set_registered_model_alias(name, CHAMPION, version.version)
+def _best_of_each_model(ended: Iterable[Finished]) -> list[Finished]:
+    """Of each model of the experiment, the run with the lowest validation loss."""
+    best: dict[str, tuple[float, Finished]] = {}
+    for run in ended:
+        loss = float(run.checkpoint.manifest.facts["best"]["validation_loss"])
+        model = str(run.settings["model"])
+        if model not in best or loss < best[model][0]:
+            best[model] = (loss, run)
+    return [run for _, run in best.values()]

@@ -28,7 +28,7 @@ from codeii.training.resume import Position
 from codeii.training.schedule import EpochRow, Plan, best_epoch, is_over, learning_rate_of
 from codeii.training.signals import noticed
 from codeii.training.validation import macro_auroc, mean_loss, of_records
-from codeii.training.watch import Watch, of_the_process, words
+from codeii.training.watch import Watch, words
 
 SAVE_EVERY_S = 20.0
 VALIDATION_BATCH = 256
@@ -64,7 +64,7 @@ def fit(
     position, parts = resume.load(keeper.scratch, keeper.made_of)
     learner.restore(parts)
     settings = keeper.made_of.get("settings")
-    events.append(keeper.scratch, "start", **of_the_process(), settings=settings, resumed_from_step=position.step)
+    events.append(keeper.scratch, "start", **events.this_process(), settings=settings, resumed_from_step=position.step)
     watch, saved = Watch(), time.monotonic()
     left = plan.records_before(plan.steps) - plan.records_before(position.step)
     with noticed() as received:

@@ -1,18 +1,18 @@
 """What a run says about itself while it goes on: to the log of its events and to whoever looks on."""
 
-import os
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
+
 from codeii.artifacts import events
 from codeii.training.resume import Position
 from codeii.training.schedule import Plan
 
-BOOT_ID, STATUS = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/status")
+STATUS = Path("/proc/self/status")
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ class Watch:
         seconds = max(now - self.began, 1e-9)
         told = {"seconds": seconds, "records_per_s": self.records / seconds, "loader_share": self.waited_s / seconds}
         self.began, self.waited_s, self.records = now, 0.0, 0
-        return {**told, "memory_mb": peak_memory_mb()}
+        return {**told, "memory_mb": peak_memory_mb(), "gpu_memory_mb": peak_gpu_memory_mb()}
 
 
 @contextmanager
@@ -50,18 +50,17 @@ def faults_told(scratch: Path) -> Iterator[None]:
         raise
 
 
-def of_the_process() -> dict[str, object]:
-    """Who runs: number of the process, machine, and since which start of it the number holds."""
-    boot_id = BOOT_ID.read_text(encoding="ascii").strip() if BOOT_ID.is_file() else None
-    return {"pid": os.getpid(), "host": socket.gethostname(), "boot_id": boot_id}
-
-
 def peak_memory_mb() -> float | None:
     """Most memory this process ever held; None where the system does not say."""
     if not STATUS.is_file():
         return None
     held = [line.split()[1] for line in STATUS.read_text(encoding="ascii").splitlines() if line.startswith("VmHWM:")]
     return int(held[0]) * 1024 / 1e6 if held else None
+
+
+def peak_gpu_memory_mb() -> float | None:
+    """Most memory this process ever held on its GPU; None without one."""
+    return torch.cuda.max_memory_allocated() / 1e6 if torch.cuda.is_available() else None
 
 
 def words(plan: Plan, position: Position) -> str:

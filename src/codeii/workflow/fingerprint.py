@@ -12,13 +12,14 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1]
 DATA_SUFFIXES = (".csv", ".j2", ".css", ".c", ".h")
 
-# Validation of params.yaml acts through the settings, which every job holds whole; progress bars only print.
+# Validation of params.yaml acts through the settings, which every job holds whole; progress bars and events only tell.
 WITHOUT_EFFECT = (
     "codeii.schema.params",
     "codeii.schema.published",
     "codeii.schema.recipe",
     "codeii.schema.weights",
     "codeii.schema.progress",
+    "codeii.artifacts.events",
 )
 
 
