@@ -68,5 +68,5 @@ def check(arithmetic: Arithmetic, device: torch.device) -> None:
 def computes_bfloat16(device: torch.device) -> bool:
     """True where products of bfloat16 are instructions, not emulated."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
 
 from codeii.artifacts.tensor_store import blocks
 from codeii.networks.batches import Inputs, announced, read
@@ -69,9 +70,11 @@ def _fold(convolution: nn.Module, norm: nn.Module) -> None:
     """Give the convolution the weight and bias of itself and the norm after it, computed in float64."""
     if not isinstance(norm, _BatchNorm) or norm.running_var is None or norm.running_mean is None:
         raise TypeError(f"FOLDS names {type(norm).__name__}, expected a batch norm with running statistics")
-    weight, bias = convolution.get_parameter("weight"), convolution.bias
+    if not isinstance(convolution, _ConvNd):
+        raise TypeError(f"FOLDS names {type(convolution).__name__}, expected a convolution")
+    weight, bias = convolution.weight, convolution.bias
     gain = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
-    before = 0.0 if bias is None else bias.double()
-    shift = norm.bias.double() + (before - norm.running_mean.double()) * gain
+    center = norm.running_mean.double() if bias is None else norm.running_mean.double() - bias.double()
+    shift = norm.bias.double() - center * gain
     convolution.bias = nn.Parameter(shift.float())
     weight.copy_(weight.double() * gain.view(-1, *[1] * (weight.dim() - 1)))

@@ -5,7 +5,6 @@ on a GPU one kernel does the work of dozens. None of it imports torch's compiler
 """
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -15,9 +14,9 @@ BETA_MEAN, BETA_SQUARE, EPSILON = 0.9, 0.999, 1e-8
 
 @torch.no_grad()
 def update(
-    values: Sequence[Tensor],
-    means: Sequence[Tensor],
-    squares: Sequence[Tensor],
+    values: list[Tensor],
+    means: list[Tensor],
+    squares: list[Tensor],
     number: int,
     learning_rate: float,
     weight_decay: float,
@@ -26,8 +25,11 @@ def update(
 
     values : parameters that all have a gradient, on one device; means, squares : moments of the same shapes
     number : 1 for the first update
+    Raises ValueError where a parameter has no gradient.
     """
-    gradients = [value.grad for value in values]
+    gradients = [value.grad for value in values if value.grad is not None]
+    if len(gradients) != len(values):
+        raise ValueError(f"{len(values) - len(gradients)} of {len(values)} parameters have no gradient; leave them out")
     step_size = learning_rate / (1 - BETA_MEAN**number)
     correction = math.sqrt(1 - BETA_SQUARE**number)
     torch._foreach_lerp_(means, gradients, 1 - BETA_MEAN)
@@ -40,7 +42,8 @@ def update(
     torch._foreach_addcdiv_(values, means, divisors, value=-step_size)
 
 
-def gradient_norm(values: Sequence[Tensor]) -> Tensor:
+def gradient_norm(values: list[Tensor]) -> Tensor:
     """Scalar, on the parameters' device: Euclidean norm of the gradient; not finite when one entry is not."""
     norms = torch._foreach_norm([value.grad for value in values if value.grad is not None])
-    return torch.linalg.vector_norm(torch.stack(list(norms)))
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(list(norms)))
+    return norm

@@ -29,7 +29,7 @@ def prefetched(inputs: Inputs, batches: Sequence[Picks], device: torch.device) -
         for picks in announced(inputs, batches):
             yield picks, read(inputs, picks, device)
         return
-    stream = torch.cuda.Stream(device)
+    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
     made = (_copied(inputs, picks, device, stream) for picks in announced(inputs, batches))
     with closing(read_ahead(made, AHEAD)) as coming:
         for picks, counts, arrived in coming:
@@ -58,7 +58,9 @@ def read_ahead(items: Generator[Item, None, None], ahead: int) -> Generator[Item
             thread.join(0.01)
 
 
-def _fill(items: Generator[Item, None, None], places: "queue.Queue[Future[Item] | None]", stopped: threading.Event) -> None:
+def _fill(
+    items: Generator[Item, None, None], places: "queue.Queue[Future[Item] | None]", stopped: threading.Event
+) -> None:
     with closing(items):
         while not stopped.is_set():
             made: Future[Item] = Future()
@@ -81,6 +83,6 @@ def _copied(
     gathered = torch.from_numpy(cast(np.ndarray, inputs.values[inputs.rows[picks]]))
     with torch.cuda.stream(stream):
         counts = gathered.pin_memory().to(device, non_blocking=True)
-        arrived = torch.cuda.Event()
+        arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
         arrived.record(stream)
     return picks, counts, arrived
