@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
+from codeii.networks.convolution import convolve as along_time
 from codeii.networks.dropout import ReluDropout
 
 
@@ -59,7 +60,7 @@ def convolve(conv: nn.Conv1d, x_BC1T: Tensor) -> Tensor:
     left = max(0, (kernel - stride + kernel % 2) // 2)
     if kernel % 2 == 0:
         x_BC1T = functional.pad(x_BC1T, (0, 1))
-    return functional.conv2d(x_BC1T, conv.weight[:, :, None], conv.bias, stride=(1, stride), padding=(0, left))
+    return along_time(x_BC1T, conv.weight, conv.bias, stride, left)
 
 
 class Block(nn.Module):
