@@ -35,7 +35,8 @@ def task(records: int, seed: int) -> tuple[torch.Tensor, np.ndarray]:
     generator = np.random.default_rng(seed)
     truth = (generator.random((records, TASK_CLASSES)) < 0.25).astype(np.float32)
     signals = generator.standard_normal((records, LEADS, TASK_SAMPLES)).astype(np.float32)
-    time_s, leads = np.arange(TASK_SAMPLES) / 100, generator.standard_normal((TASK_CLASSES, LEADS))
+    time_s = np.arange(TASK_SAMPLES) / 100
+    leads = np.random.default_rng(0).standard_normal((TASK_CLASSES, LEADS))  # how a class spreads over them: the same
     for row, column in zip(*np.nonzero(truth), strict=True):
         envelope = np.exp(-(((time_s - generator.uniform(0.5, 4.5)) / 0.25) ** 2))
         wave = envelope * np.sin(2 * np.pi * (3 + 2 * column) * time_s) * generator.uniform(0.2, 0.9)

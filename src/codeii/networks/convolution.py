@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from codeii.native.library import load_library
@@ -27,7 +28,12 @@ def convolve(x_BC1T: Tensor, weight_OCK: Tensor, bias: Tensor | None, stride: in
     """
     lowered = x_BC1T.device.type == "cpu" and torch.is_autocast_enabled("cpu")
     x_BC1T = x_BC1T.to(torch.get_autocast_dtype("cpu")) if lowered else x_BC1T
-    if bias is None and torch.is_grad_enabled() and _is_worth_it(x_BC1T, weight_OCK, stride):
+    if (
+        bias is None
+        and weight_OCK.requires_grad
+        and torch.is_grad_enabled()
+        and _is_worth_it(x_BC1T, weight_OCK, stride)
+    ):
         result: Tensor = _Convolution.apply(x_BC1T, weight_OCK, stride, left)  # type: ignore[no-untyped-call]
         return result
     return functional.conv2d(x_BC1T, weight_OCK[:, :, None], bias, stride=(1, stride), padding=(0, left))
@@ -57,6 +63,7 @@ class _Convolution(torch.autograd.Function):
         return functional.conv2d(x_BC1T, lowered_OC1K, stride=(1, stride), padding=(0, left))
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, gradient_BO1T: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
         x_BC1T, weight_OC1K = ctx.saved_tensors
         of_weight = weight_gradient(x_BC1T, gradient_BO1T, weight_OC1K.shape[-1], ctx.stride, ctx.left)
