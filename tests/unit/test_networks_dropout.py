@@ -5,6 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codeii.networks import dropout
 from codeii.networks.dropout import BYTES, ReluDropout, kept
 
 
@@ -45,7 +46,7 @@ def test_result_and_gradient_are_those_of_relu_and_one_mask(dtype: torch.dtype, 
     result = ReluDropout(0.3).train()(x)
     upstream = torch.randn_like(x)
     result.backward(upstream)
-    factor = torch.tensor(BYTES / kept(0.3)).to(dtype)
+    factor = BYTES / kept(0.3)
     survived = (result > 0).to(dtype)
     assert result.stride() == x.stride() and result.dtype == dtype
     assert torch.equal(result, x.detach().relu() * survived * factor)
@@ -76,3 +77,18 @@ def test_an_input_with_holes_in_memory_is_dropped_too() -> None:
     x = torch.ones(6, 8)[:, ::2].requires_grad_()
     ReluDropout(0.5).train()(x).sum().backward()
     assert x.grad is not None and set(x.grad.unique().tolist()) <= {0.0, 2.0}
+
+
+@given(st.sampled_from([torch.float32, torch.bfloat16]), st.integers(1, 300), st.integers(1, 255))
+def test_the_kernel_gives_the_bits_of_the_reference(dtype: torch.dtype, count: int, keep: int) -> None:
+    torch.manual_seed(count)
+    torch.set_num_threads(1)
+    x = torch.randn(2, count).to(dtype)
+    x[0, 0], x[1, 0] = float("nan"), float("inf")
+    drawn = dropout._random_bytes(x.numel())
+    found = dropout._relu_dropout(x, drawn, keep)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(dropout, "_library", lambda: None)
+        expected = dropout._relu_dropout(x, drawn, keep)
+    assert found.dtype == dtype
+    torch.testing.assert_close(found, expected, rtol=0, atol=0, equal_nan=True)

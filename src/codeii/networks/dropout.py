@@ -5,13 +5,19 @@ as well: an element is kept where its byte is below `kept(rate)`, so the rate is
 51/256) and the scale 256 / kept makes the expectation exact. The rate is that of the CPU on every device.
 """
 
+import ctypes
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from codeii.native.library import load_library
+
 BYTES = 256
+KINDS = {torch.float32: "floats", torch.bfloat16: "bfloats"}  # what the kernel knows
 
 
 def kept(rate: float) -> int:
@@ -49,9 +55,7 @@ class _OnProcessor(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, keep: int) -> Tensor:
         ctx.scale = BYTES / keep
-        result = functional.relu(x)  # dense, so that its elements and as many bytes can go by their place in memory
-        keeps = _random_bytes(result.numel()).as_strided(result.shape, result.stride()) < keep
-        result.mul_(keeps.to(x.dtype).mul_(ctx.scale))
+        result = _relu_dropout(x, _random_bytes(x.numel()), keep)
         ctx.save_for_backward(result)
         return result
 
@@ -60,6 +64,27 @@ class _OnProcessor(torch.autograd.Function):
         (result,) = ctx.saved_tensors
         through: Tensor = torch.ops.aten.threshold_backward(gradient, result, 0)
         return through.mul_(ctx.scale), None
+
+
+def _relu_dropout(x: Tensor, random_bytes: Tensor, keep: int) -> Tensor:
+    """ReLU, and dropout by a byte for each element in the order of memory: by the kernel, or in several passes."""
+    library = _library()
+    if library is None or x.dtype not in KINDS or torch.get_num_threads() != 1:
+        result = functional.relu(x)  # dense, whatever `x` is
+        keeps = random_bytes.as_strided(result.shape, result.stride()) < keep
+        return result.mul_(keeps.to(x.dtype)).mul_(BYTES / keep)
+    result = torch.empty_like(x)
+    if x.stride() != result.stride():
+        x = result.copy_(x)
+    pointers = (ctypes.c_void_p(one.data_ptr()) for one in (x, random_bytes, result))
+    run = getattr(library, f"relu_dropout_{KINDS[x.dtype]}")
+    run(*pointers, ctypes.c_int64(x.numel()), ctypes.c_int64(keep), ctypes.c_float(BYTES / keep))
+    return result
+
+
+@cache
+def _library() -> ctypes.CDLL | None:
+    return load_library(Path(__file__).with_name("dropout.c"))
 
 
 def _random_bytes(count: int) -> Tensor:
