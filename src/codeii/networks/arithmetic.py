@@ -16,7 +16,7 @@ class Arithmetic:
 
     # bfloat16: convolutions and what follows them; weights, moments, head, logits and loss stay float32
     precision: Literal["float32", "bfloat16"] = "float32"
-    # torch.compile; max: tuned, on CUDA with graphs, which need batches of one size
+    # torch.compile, on CUDA; max: tuned, with graphs, which need batches of one size
     compile: Literal["none", "default", "max"] = "none"
 
 
@@ -26,13 +26,12 @@ EXACT = Arithmetic()
 def asked_with(arithmetic: Arithmetic, network: nn.Module, device: torch.device) -> Ask:
     """What to call on a batch in place of the network, for training as for answers; logits are float32.
 
-    With `EXACT` it is the network itself. Raises ValueError where the device has no instructions for the precision:
-    emulated bfloat16 would be slower than float32, and float32 in its place other numbers than asked for.
+    With `EXACT` it is the network itself. Raises ValueError where the device does not suit, see `check`.
     """
     check(arithmetic, device)
     if arithmetic == EXACT or not hasattr(network, "features"):  # a head alone: too small to gain
         return network
-    features = compiled(cast(Ask, network.features), arithmetic, device)
+    features = compiled(cast(Ask, network.features), arithmetic)
     head = cast(Ask, network.head)
     lowered = arithmetic.precision == "bfloat16"
 
@@ -45,18 +44,22 @@ def asked_with(arithmetic: Arithmetic, network: nn.Module, device: torch.device)
     return ask
 
 
-def compiled(ask: Ask, arithmetic: Arithmetic, device: torch.device) -> Ask:
+def compiled(ask: Ask, arithmetic: Arithmetic) -> Ask:
     """`ask` as torch.compile makes it: compiled at its first call, and again for another shape of batch."""
     if arithmetic.compile == "none":
         return ask
-    graphs = device.type == "cuda"
-    tuned = "max-autotune" if graphs else "max-autotune-no-cudagraphs"
-    mode = "default" if arithmetic.compile == "default" else tuned
+    mode = "default" if arithmetic.compile == "default" else "max-autotune"
     return cast(Ask, torch.compile(ask, mode=mode, dynamic=False))
 
 
 def check(arithmetic: Arithmetic, device: torch.device) -> None:
-    """Raise ValueError where the device cannot compute in the wanted precision itself."""
+    """Raise ValueError where the device has no instructions for the precision, or gains nothing by compiling.
+
+    Emulated bfloat16 would be slower than float32, and float32 in its place other numbers than asked for. For a CPU
+    compiling takes a minute or more, and the kernels of this package are left out of what is compiled.
+    """
+    if arithmetic.compile != "none" and device.type != "cuda":
+        raise ValueError(f"compile is {arithmetic.compile!r}, but the device is {device.type}; use 'none' there")
     if arithmetic.precision == "bfloat16" and not computes_bfloat16(device):
         where = torch.cuda.get_device_name(device) if device.type == "cuda" else "this processor"
         raise ValueError(

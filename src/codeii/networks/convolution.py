@@ -26,7 +26,7 @@ def convolve(x_BC1T: Tensor, weight_OCK: Tensor, bias: Tensor | None, stride: in
 
     In autocast the weight is rounded to bfloat16 and its gradient is not.
     """
-    lowered = x_BC1T.device.type == "cpu" and torch.is_autocast_enabled("cpu")
+    lowered = x_BC1T.device.type == "cpu" and torch.is_autocast_enabled("cpu")  # on a GPU conv2d does it
     x_BC1T = x_BC1T.to(torch.get_autocast_dtype("cpu")) if lowered else x_BC1T
     if (
         bias is None
@@ -78,11 +78,16 @@ class _Convolution(torch.autograd.Function):
 
 def _is_worth_it(x_BC1T: Tensor, weight_OCK: Tensor, stride: int) -> bool:
     """Enough work, on one thread of a CPU the kernel is made for."""
-    if x_BC1T.device.type != "cpu" or x_BC1T.dtype not in KINDS or torch.get_num_threads() != 1:
+    if (
+        torch.compiler.is_compiling()
+        or x_BC1T.device.type != "cpu"
+        or x_BC1T.dtype not in KINDS
+        or torch.get_num_threads() != 1
+    ):
         return False
     _, channels, taps = weight_OCK.shape
     few = taps < FEWEST_TAPS or channels < FEWEST_CHANNELS
-    if few or x_BC1T.numel() // stride * weight_OCK[:, 0].numel() < SMALLEST or torch.compiler.is_compiling():
+    if few or x_BC1T.numel() // stride * weight_OCK[:, 0].numel() < SMALLEST:
         return False
     library = _library()
     return library is not None and bool(getattr(library, f"has_{KINDS[x_BC1T.dtype]}")())

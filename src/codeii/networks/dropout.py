@@ -39,7 +39,7 @@ class ReluDropout(nn.Module):
         """Same shape, type and layout as `x`."""
         if not self.training or self.kept == BYTES:
             return functional.relu(x)
-        if x.device.type == "cpu":
+        if x.device.type == "cpu" and not torch.compiler.is_compiling():
             dropped: Tensor = _OnProcessor.apply(x, self.kept)  # type: ignore[no-untyped-call]
             return dropped
         return functional.dropout(functional.relu(x), 1 - self.kept / BYTES)
