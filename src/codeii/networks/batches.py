@@ -54,8 +54,12 @@ def record_means(inputs: Inputs, answers: np.ndarray) -> np.ndarray:
 
 def read(inputs: Inputs, picks: np.ndarray | slice, device: torch.device) -> Tensor:
     """(B, ...) float32 of the picked inputs, in the store's unit."""
-    counts = torch.from_numpy(inputs.values[inputs.rows[picks]]).to(device)
-    return counts if counts.dtype == torch.float32 and inputs.scale == 1 else counts.float().mul_(inputs.scale)
+    return in_unit(torch.from_numpy(inputs.values[inputs.rows[picks]]).to(device), inputs.scale)
+
+
+def in_unit(counts: Tensor, scale: float) -> Tensor:
+    """float32 values of what a store holds."""
+    return counts if counts.dtype == torch.float32 and scale == 1 else counts.float().mul_(scale)
 
 
 def announced(inputs: Inputs, batches: Sequence[Picks]) -> Iterator[Picks]:

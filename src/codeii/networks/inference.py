@@ -1,10 +1,13 @@
 """What many records tell without gradients: a network's answers, and the statistics of its batch norms."""
 
 from collections.abc import Callable
+from copy import deepcopy
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
 
 from codeii.artifacts.tensor_store import blocks
 from codeii.networks.batches import Inputs, announced, read
@@ -34,7 +37,7 @@ def settle(network: nn.Module, inputs: Inputs, batch_size: int, device: torch.de
     """
     training = network.training
     network.eval()
-    norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
@@ -46,3 +49,32 @@ def settle(network: nn.Module, inputs: Inputs, batch_size: int, device: torch.de
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     network.train(training)
+
+
+def folded(network: nn.Module) -> nn.Module:
+    """A copy in eval mode whose batch norms are part of the convolutions before them, where a module names such pairs.
+
+    A module names them in `FOLDS`: attributes of a convolution and of the batch norm that alone reads its result.
+    The answers are those of `network` but for rounding; a network that names none comes back as a plain copy.
+    """
+    copy = deepcopy(network).eval()
+    for module in copy.modules():
+        for convolution, norm in getattr(module, "FOLDS", ()):
+            _fold(module.get_submodule(convolution), module.get_submodule(norm))
+            setattr(module, norm, nn.Identity())
+    return copy
+
+
+@torch.no_grad()
+def _fold(convolution: nn.Module, norm: nn.Module) -> None:
+    """Give the convolution the weight and bias of itself and the norm after it, computed in float64."""
+    if not isinstance(norm, _BatchNorm) or norm.running_var is None or norm.running_mean is None:
+        raise TypeError(f"FOLDS names {type(norm).__name__}, expected a batch norm with running statistics")
+    if not isinstance(convolution, _ConvNd):
+        raise TypeError(f"FOLDS names {type(convolution).__name__}, expected a convolution")
+    weight, bias = convolution.weight, convolution.bias
+    gain = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
+    center = norm.running_mean.double() if bias is None else norm.running_mean.double() - bias.double()
+    shift = norm.bias.double() - center * gain
+    convolution.bias = nn.Parameter(shift.float())
+    weight.copy_(weight.double() * gain.view(-1, *[1] * (weight.dim() - 1)))
