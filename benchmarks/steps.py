@@ -30,8 +30,8 @@ from codeii.models.resnet1d import ResNet1d  # noqa: E402
 from codeii.networks.arithmetic import EXACT, Arithmetic, asked_with  # noqa: E402
 from codeii.networks.batches import Inputs, read  # noqa: E402
 from codeii.networks.device import prepare  # noqa: E402
-from codeii.networks.optimiser import update  # noqa: E402
 from codeii.networks.prefetch import prefetched  # noqa: E402
+from codeii.training import adamw  # noqa: E402
 
 removed(MISSING)
 
@@ -141,15 +141,13 @@ def ours(bench: Bench, arithmetic: Arithmetic, fused: bool, resident: bool = Fal
 
 
 def _mover(network: nn.Module, fused: bool) -> Callable[[], object]:
-    values = list(network.parameters())
     if fused:
-        return torch.optim.AdamW(values, 1e-3, weight_decay=0.0, fused=True).step
-    means, squares = ([torch.zeros_like(value) for value in values] for _ in range(2))
-    number = 0
+        return torch.optim.AdamW(network.parameters(), 1e-3, weight_decay=0.0, fused=True).step
+    moments, number = adamw.no_moments(network), 0
 
     def move() -> None:
         nonlocal number
         number += 1
-        update(values, means, squares, number, 1e-3, 0.0)
+        adamw.update(network, moments, number, 1e-3, 0.0)
 
     return move

@@ -11,8 +11,6 @@ from codeii.networks import arithmetic
 from codeii.networks.arithmetic import EXACT, Arithmetic, asked_with, compiled
 from codeii.networks.device import keep_freed_memory
 from codeii.networks.inference import folded
-from codeii.networks.optimiser import gradient_norm, update
-from codeii.training import adamw
 
 CPU = torch.device("cpu")
 LOWERED = Arithmetic(precision="bfloat16")
@@ -106,24 +104,6 @@ def test_folding_something_else_than_a_batch_norm_is_refused() -> None:
     made.bn1 = nn.Identity()
     with pytest.raises(TypeError, match="FOLDS names Identity"):
         folded(made)
-
-
-@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
-def test_updates_over_lists_are_bit_for_bit_those_one_by_one(weight_decay: float) -> None:
-    one_by_one, at_once = network(), network()
-    moments = adamw.no_moments(one_by_one)
-    values = list(at_once.parameters())
-    means, squares = ([torch.zeros_like(value) for value in values] for _ in range(2))
-    for number in range(1, 11):
-        inputs = torch.randn(4, 8, 128)
-        for one in (one_by_one, at_once):
-            one.zero_grad()
-            one(inputs).square().sum().backward()
-        assert float(gradient_norm(values)) == adamw.gradient_norm(one_by_one)
-        adamw.update(one_by_one, moments, number, 1e-2 / number, weight_decay)
-        update(values, means, squares, number, 1e-2 / number, weight_decay)
-    for mine, theirs in zip(values, one_by_one.parameters(), strict=True):
-        assert torch.equal(mine, theirs)
 
 
 def test_keeping_freed_memory_is_safe_to_ask_twice() -> None:

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
 
 from codeii.artifacts.checkpoint import PUBLISHED, Checkpoint, read_checkpoint
 from codeii.artifacts.predictions import write_prediction_set, write_predictions
 from codeii.artifacts.targets import Targets, read_targets
 from codeii.artifacts.tensor_store import TensorStore, read_tensor_store
 from codeii.prediction.aggregate import exam_means
+from codeii.prediction.ask import Asking, record_logits
 from codeii.schema.progress import progress
 
 if TYPE_CHECKING:
@@ -21,27 +21,19 @@ SPLITS = ("validation", "test")
 RUN = ("experiment", "model", "start", "fraction", "seed")  # what a run is called, in its checkpoint and here
 
 
-class PredictSettings(BaseModel):
-    """What the command line says about the predictions of an experiment and model."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    threads: int = Field(1, gt=0)
-    batch_size: int = Field(256, gt=0)
-
-
 def predict(
     checkpoints: Sequence[Path], tensors: Path, targets: Path, settings: Mapping[str, Any], code: str, folder: Path
 ) -> None:
     """Write float32 logits of the validation and test splits for every run, and the manifest of the set.
 
-    checkpoints, tensors, targets : manifests; settings : fields of `PredictSettings`
+    checkpoints, tensors, targets : manifests; settings : fields of `Asking`
     Raises ValueError when classes or inputs of a checkpoint, tensors and targets differ.
     """
     from codeii.networks.device import prepare
 
-    wanted = PredictSettings.model_validate(dict(settings))
+    how = Asking.model_validate(dict(settings))
     store, truth = read_tensor_store(tensors), read_targets(targets)
-    device = prepare(wanted.threads)
+    device = prepare(how.threads)
     synthetic = store.manifest.synthetic or truth.manifest.synthetic
     below = []
     for path in progress(checkpoints, len(checkpoints), "predict"):
@@ -49,12 +41,12 @@ def predict(
         synthetic |= trained.manifest.synthetic
         run = {name: trained.manifest.settings[name] for name in RUN}
         below.append(f"{run['start']}-f{run['fraction']:g}/seed{run['seed']}")
-        by_record, by_exam = logits_of(trained, store, truth, wanted.batch_size, device)
+        by_record, by_exam = logits_of(trained, store, truth, how, device)
         write_predictions(
             folder / below[-1],
             by_record,
             by_exam,
-            settings={"run": run, "threads": wanted.threads, "batch_size": wanted.batch_size},
+            settings={"run": run, **how.model_dump()},
             code=code,
             inputs=[path, tensors, targets],
             facts={
@@ -69,20 +61,17 @@ def predict(
 
 
 def logits_of(
-    trained: Checkpoint, store: TensorStore, truth: Targets, batch_size: int, device: "torch.device"
+    trained: Checkpoint, store: TensorStore, truth: Targets, how: Asking, device: "torch.device"
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Logits of one network by record (mean over its sections) and by exam (mean over its tracings)."""
-    from codeii.models import rebuild
-    from codeii.networks.batches import inputs_of, record_means
-    from codeii.networks.inference import answers
+    from codeii.networks.batches import inputs_of
     from codeii.networks.match import check_card
 
     check_card(trained.card, store)
     check_classes(trained, truth)
-    network = rebuild(trained).to(device)
     rows = truth.table[truth.table["split"].isin(SPLITS)].reset_index(drop=True)
     inputs = inputs_of(store, rows["record_id"].tolist())
-    logits = record_means(inputs, answers(network, network, inputs, batch_size, device))
+    logits = record_logits(trained, inputs, how, device)
     by_record = pd.DataFrame(logits, columns=trained.card.classes)
     exam_ids, exam_logits = exam_means(rows["exam_id"], logits)
     by_exam = pd.DataFrame(exam_logits, columns=trained.card.classes)

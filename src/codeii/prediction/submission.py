@@ -6,27 +6,24 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
 
 from codeii.artifacts.atomic import whole_file
 from codeii.artifacts.checkpoint import Checkpoint, read_checkpoint
 from codeii.artifacts.manifest import write_manifest
 from codeii.artifacts.tensor_store import TensorStore, read_tensor_store
 from codeii.prediction.aggregate import exam_means, probabilities
+from codeii.prediction.ask import Asking, record_logits
 from codeii.schema.labels import classes_hash
 
 PREDICTIONS = "predictions.csv"
 
 
-class SubmitSettings(BaseModel):
+class SubmitSettings(Asking):
     """What the command line says about one submission."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     source: str
     experiment: str
     model: str
-    threads: int = Field(1, gt=0)
-    batch_size: int = Field(256, gt=0)
 
 
 def submit(checkpoints: Sequence[Path], tensors: Path, settings: Mapping[str, Any], code: str, folder: Path) -> None:
@@ -76,10 +73,8 @@ def _ensemble(
     checkpoints: Sequence[Checkpoint], store: TensorStore, wanted: SubmitSettings
 ) -> tuple[list[str], np.ndarray]:
     """Exams in order of appearance, and (exam, class) float32 probabilities, mean over the checkpoints."""
-    from codeii.models import rebuild
-    from codeii.networks.batches import inputs_of, record_means
+    from codeii.networks.batches import inputs_of
     from codeii.networks.device import prepare
-    from codeii.networks.inference import answers
     from codeii.networks.match import check_card
 
     device = prepare(wanted.threads)
@@ -88,8 +83,6 @@ def _ensemble(
     each = []
     for made in checkpoints:
         check_card(made.card, store)
-        network = rebuild(made).to(device)
-        logits = record_means(inputs, answers(network, network, inputs, wanted.batch_size, device))
-        exam_ids, exam_logits = exam_means(index["exam_id"], logits)
+        exam_ids, exam_logits = exam_means(index["exam_id"], record_logits(made, inputs, wanted, device))
         each.append(probabilities(exam_logits))
     return exam_ids, np.mean(each, axis=0).astype(np.float32)

@@ -37,6 +37,13 @@ class Recipe(Strict):
     """How a network is trained."""
 
     threads: int = Field(1, gt=0, le=256, description="CPU threads of one run; other counts give other last bits")
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32",
+        description="bfloat16: about twice as fast, where the processor or GPU has instructions for it",
+    )
+    compile: Literal["none", "default", "max"] = Field(
+        "none", description="torch.compile, on a GPU; max: tuned for batches of one size, with CUDA graphs"
+    )
     epochs: int = Field(gt=0, le=1000, description="passes over the training split")
     steps_at_least: int = Field(
         0, ge=0, description="an epoch passes several times over a training split too small for so many steps in all"

@@ -1,6 +1,8 @@
 """The jobs of the runs: from training to scores, and what is published of them."""
 
-from codeii.schema.params import Params
+from typing import Any
+
+from codeii.schema.params import Experiment, Params
 from codeii.workflow.awaiting import missing_from_tables, not_run_words
 from codeii.workflow.data_jobs import LEAKAGE_MANIFEST, targets_manifest, tensors_manifest
 from codeii.workflow.fingerprint import code_fingerprint
@@ -62,10 +64,17 @@ def predict_job(params: Params, name: str, model: str) -> Job:
         "tensors": [tensors_manifest(params, experiment)],
         "targets": [targets_manifest(experiment)],
     }
-    settings = {"threads": params.recipes[experiment.recipe].threads, "batch_size": PREDICTION_BATCH}
+    settings = _asking(params, experiment)
     code = code_fingerprint("codeii.prediction.run", f"codeii.models.{model}")
     wildcards = {"experiment": name, "model": model}
     return Job("predict", "prediction_set", wildcards, f"results/predictions/{name}/{model}", inputs, settings, code)
+
+
+def _asking(params: Params, experiment: Experiment) -> dict[str, Any]:
+    """How trained networks are asked: as they were trained."""
+    recipe = params.recipes[experiment.recipe]
+    how = {"threads": recipe.threads, "precision": recipe.precision, "compile": recipe.compile}
+    return {**how, "batch_size": PREDICTION_BATCH}
 
 
 def evaluate_job(params: Params, name: str, model: str) -> Job:
@@ -96,8 +105,7 @@ def submit_job(params: Params, name: str, model: str, source: str) -> Job:
         "checkpoints": [f"results/runs/{run.path}/manifest.json" for run in chosen],
         "tensors": [tensors_manifest(params, experiment, source)],
     }
-    settings = {"source": source, "experiment": name, "model": model, "batch_size": PREDICTION_BATCH}
-    settings["threads"] = params.recipes[experiment.recipe].threads
+    settings = {"source": source, "experiment": name, "model": model, **_asking(params, experiment)}
     code = code_fingerprint("codeii.prediction.submission", f"codeii.models.{model}")
     wildcards = {"source": source, "experiment": name, "model": model}
     folder = f"results/submissions/{source}/{name}/{model}"
