@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.stores import tensor_store
@@ -14,6 +15,7 @@ from codeii.artifacts.manifest import read_manifest
 from codeii.artifacts.predictions import read_predictions, runs_of_set
 from codeii.artifacts.targets import read_targets, write_targets
 from codeii.artifacts.tensor_store import read_tensor_store
+from codeii.networks.arithmetic import computes_bfloat16
 from codeii.prediction.aggregate import exam_means, probabilities
 from codeii.prediction.run import predict
 from codeii.prediction.submission import submit
@@ -67,6 +69,28 @@ def test_predictions_hold_validation_and_test_and_do_not_depend_on_the_batch_siz
     for name in ("records", "exams"):
         one, other = (getattr(predictions, name)[list(targets.classes)] for predictions in made)
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
+
+
+def test_predictions_in_bfloat16_are_those_of_float32_but_for_their_rounding(
+    checkpoints: list[Path], tiny_inputs: Inputs, tmp_path: Path
+) -> None:
+    if not computes_bfloat16(torch.device("cpu")):
+        with pytest.raises(ValueError, match="no instructions for it"):
+            predict(checkpoints[:1], *tiny_inputs.values(), {"precision": "bfloat16"}, "c", tmp_path)
+        return
+    logits = []
+    for precision in ("float32", "bfloat16"):
+        predict(checkpoints[:1], *tiny_inputs.values(), {"precision": precision}, "c", tmp_path / precision)
+        made = read_predictions(next(iter(runs_of_set(tmp_path / precision / "manifest.json"))))
+        logits.append(made.records[list(made.classes)].to_numpy())
+    difference = np.abs(logits[0] - logits[1]).max() / np.abs(logits[0]).max()
+    assert logits[1].dtype == np.float32
+    assert 0 < difference < 0.05
+
+
+def test_a_processor_is_not_asked_to_compile(checkpoints: list[Path], tiny_inputs: Inputs, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="compile is 'max', but the device is cpu"):
+        predict(checkpoints[:1], *tiny_inputs.values(), {"compile": "max"}, "c", tmp_path)
 
 
 def test_every_run_is_told_by_its_own_checkpoint_whatever_the_order(
