@@ -2,7 +2,8 @@
 
 The defaults are the network of Lima et al. (Nat. Commun. 12:5117, 2021; five blocks, kernel 17, no ReLU in the stem).
 Ribeiro et al. (Nat. Commun. 11:1760, 2020) is `filters: [64, 128, 196, 256, 320]`, `strides: [1, 4, 4, 4, 4]`,
-`kernel_size: 16`, `stem_activation: relu`.
+`kernel_size: 16`, `stem_activation: relu`. The group's network for occlusion infarction (medRxiv 2025.09.11.25335407)
+is documented to let `activation` be chosen.
 
 Dimensions: B batch, L lead, T sample, C channel, K class, P part of time; 1 is an axis of length one.
 """
@@ -29,6 +30,7 @@ class Settings(BaseModel):
     kernel_size: int = Field(17, gt=0, le=255, description="samples seen by each convolution")
     dropout_rate: float = Field(0.2, ge=0, lt=1, description="probability of dropping, not of keeping")
     stem_activation: Literal["none", "relu"] = Field("none", description="after the batch norm of the stem")
+    activation: Literal["relu", "elu", "gelu"] = Field("relu", description="of the residual blocks")
     head_samples: int = Field(
         16,
         gt=0,
@@ -68,6 +70,7 @@ class Block(nn.Module):
         super().__init__()
         kernel = settings.kernel_size
         self.stride = stride
+        self.activate = getattr(functional, settings.activation)
         self.conv1 = nn.Conv1d(channels_in, channels_out, kernel, bias=False)
         self.bn1 = nn.BatchNorm2d(channels_out)
         self.conv2 = nn.Conv1d(channels_out, channels_out, kernel, stride=stride, bias=False)
@@ -83,9 +86,9 @@ class Block(nn.Module):
 
     def forward(self, x_BC1T: Tensor, y_BC1T: Tensor) -> tuple[Tensor, Tensor]:
         """(normalised, running sum) of the block before -> the same of this one."""
-        inner = self.dropout(functional.relu(self.bn1(convolve(self.conv1, x_BC1T))))
+        inner = self.dropout(self.activate(self.bn1(convolve(self.conv1, x_BC1T))))
         total = convolve(self.conv2, inner) + self.shortcut(y_BC1T)
-        return self.dropout(functional.relu(self.bn2(total))), total
+        return self.dropout(self.activate(self.bn2(total))), total
 
 
 class ResNet1d(nn.Module):
@@ -101,6 +104,10 @@ class ResNet1d(nn.Module):
         ends = zip(filters[:-1], filters[1:], strides[1:], strict=True)
         self.blocks = nn.ModuleList(Block(before, after, stride, settings) for before, after, stride in ends)
         self.head = nn.Linear(filters[-1] * settings.head_samples, classes)
+
+    def stages(self) -> list[list[str]]:
+        """Prefixes of the names of the parameters below the head, stem first."""
+        return [["conv1.", "bn1."], *([f"blocks.{number}."] for number in range(len(self.blocks)))]
 
     def features(self, x_BLT: Tensor) -> Tensor:
         """(B, C): what fine-tuning keeps when the label set changes.

@@ -1,0 +1,122 @@
+"""One-dimensional xresnet, the strongest network of the PTB-XL benchmark on most of its tasks.
+
+Strodthoff et al., IEEE JBHI 25(5):1519 (2021), where it sees 2.5 s at 100 Hz: kernel 5, bottleneck blocks of 64 and 256 channels throughout, mean and maximum over time side by side, a hidden layer of 128
+units. An xresnet is the ResNet-D of He et al. (arXiv:1812.01187): a stem of three convolutions, the stride in a block's
+middle convolution, average pooling in its shortcut, and a last batch norm of weight zero, so that every block begins as
+its shortcut. Convolutions and linear layers begin as in He et al. (arXiv:1502.01852), biases with zero.
+
+Dimensions: B batch, L lead, T sample, C channel, K class.
+"""
+
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}  # of each group; the first keeps the length, the others halve it
+STEM, WIDTH, EXPANSION, KERNEL, HIDDEN = (32, 32, 64), 64, 4, 5, 128
+
+
+class Settings(BaseModel):
+    """What params.yaml may say under `models.xresnet1d101`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    depth: Literal[50, 101] = Field(101, description="layers; 50 is the benchmark's xresnet1d50")
+    dropout_rate: float = Field(
+        0.5, ge=0, lt=1, description="probability of dropping before the head, and half of it before the hidden layer"
+    )
+
+
+def build(leads: int, classes: int, settings: Settings) -> "XResNet1d":
+    """A network with the initial weights of the benchmark's, from the global random state."""
+    return XResNet1d(leads, classes, settings)
+
+
+def convolution(channels_in: int, channels_out: int, kernel: int, stride: int = 1) -> nn.Sequential:
+    """Convolution and batch norm; odd kernels, padded so that T becomes ceil(T / stride)."""
+    conv = nn.Conv1d(channels_in, channels_out, kernel, stride=stride, padding=kernel // 2, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm1d(channels_out))
+
+
+class Block(nn.Module):
+    """Bottleneck of three convolutions beside a shortcut."""
+
+    def __init__(self, channels_in: int, stride: int) -> None:
+        """Random weights; `stride` is what the block divides the number of samples by, 1 or 2."""
+        super().__init__()
+        channels_out = WIDTH * EXPANSION
+        self.stride = stride
+        self.reduce = convolution(channels_in, WIDTH, 1)
+        self.middle = convolution(WIDTH, WIDTH, KERNEL, stride)
+        self.expand = convolution(WIDTH, channels_out, 1)
+        self.skip = convolution(channels_in, channels_out, 1) if channels_in != channels_out else None
+
+    def shortcut(self, x_BCT: Tensor) -> Tensor:
+        """Bring the block's input to the length and channels of its output."""
+        if self.stride > 1:  # an odd last sample is kept as it is
+            x_BCT = functional.avg_pool1d(x_BCT, self.stride, ceil_mode=True)
+        return x_BCT if self.skip is None else self.skip(x_BCT)
+
+    def forward(self, x_BCT: Tensor) -> Tensor:
+        """(B, C, T) -> (B, 256, ceil(T / stride))."""
+        inner = functional.relu(self.middle(functional.relu(self.reduce(x_BCT))))
+        return functional.relu(self.expand(inner) + self.shortcut(x_BCT))
+
+
+class XResNet1d(nn.Module):
+    """Stem, four groups of blocks, pooling, a hidden layer and a linear head; input in the unit of the tensor store."""
+
+    def __init__(self, leads: int, classes: int, settings: Settings) -> None:
+        """Random weights for `leads` input leads and `classes` logits."""
+        super().__init__()
+        ends = zip((leads, *STEM[:-1]), STEM, (2, 1, 1), strict=True)
+        self.stem = nn.ModuleList(convolution(before, after, KERNEL, stride) for before, after, stride in ends)
+        wide = WIDTH * EXPANSION
+        self.groups = nn.ModuleList(
+            nn.Sequential(
+                *(Block(wide if group + block else STEM[-1], 2 if group and not block else 1) for block in range(count))
+            )
+            for group, count in enumerate(BLOCKS[settings.depth])
+        )
+        self.hidden = nn.Sequential(
+            nn.BatchNorm1d(2 * wide),
+            nn.Dropout(settings.dropout_rate / 2),
+            nn.Linear(2 * wide, HIDDEN),
+            nn.ReLU(),
+            nn.BatchNorm1d(HIDDEN),
+            nn.Dropout(settings.dropout_rate),
+        )
+        self.head = nn.Linear(HIDDEN, classes)
+        self.apply(_begin)
+
+    def stages(self) -> list[list[str]]:
+        """Prefixes of the names of the parameters below the head: stem, four groups, hidden layer."""
+        return [["stem."], *([f"groups.{number}."] for number in range(len(self.groups))), ["hidden."]]
+
+    def features(self, x_BLT: Tensor) -> Tensor:
+        """(B, 128): what fine-tuning keeps when the label set changes; any T."""
+        x_BCT = x_BLT
+        for layer in self.stem:
+            x_BCT = functional.relu(layer(x_BCT))
+        x_BCT = functional.max_pool1d(x_BCT, 3, stride=2, padding=1)
+        for group in self.groups:
+            x_BCT = group(x_BCT)
+        features_BC: Tensor = self.hidden(torch.cat([x_BCT.amax(-1), x_BCT.mean(-1)], dim=1))
+        return features_BC
+
+    def forward(self, x_BLT: Tensor) -> Tensor:
+        """(B, K) logits, one per class; classes are not exclusive."""
+        logits_BK: Tensor = self.head(self.features(x_BLT))
+        return logits_BK
+
+
+def _begin(module: nn.Module) -> None:
+    """Initial weights of a module; those of its parts are set before."""
+    if isinstance(module, nn.Conv1d | nn.Linear):
+        nn.init.kaiming_normal_(module.weight)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, Block):
+        nn.init.zeros_(module.expand[1].weight)
