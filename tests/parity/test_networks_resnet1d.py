@@ -7,9 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import nn
-
-from codeii.models import resnet1d
 from tests.weight_rule import (
     assert_filled,
     assert_same_logits,
@@ -20,6 +17,9 @@ from tests.weight_rule import (
     outputs_of,
     signals,
 )
+from torch import nn
+
+from codeii.models import resnet1d
 
 FAMILY = "networks_cnn"
 CASES = [f"age_resnet1d_{leads}lead_{out}out" for leads, out in ((12, 1), (12, 6), (12, 66), (8, 6), (8, 66))]

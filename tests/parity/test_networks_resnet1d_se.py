@@ -7,14 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
+from tests.weight_rule import assert_same_logits, assert_same_map, facts_of, outputs_of, signals, weight_of
 from torch import nn
 from torch.nn import functional
 
 from codeii.models import resnet1d_se
-from tests.weight_rule import assert_same_logits, assert_same_map, facts_of, outputs_of, signals, weight_of
 
 FAMILY = "networks_cnn"
 EMBEDDED = 64  # features of age and sex, before those of the signal

@@ -7,9 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
-
-from codeii.models import xresnet1d101
 from tests.weight_rule import (
     assert_filled,
     assert_same_logits,
@@ -20,6 +17,9 @@ from tests.weight_rule import (
     outputs_of,
     signals,
 )
+from torch import nn
+
+from codeii.models import xresnet1d101
 
 FAMILY = "networks_ptbxl_benchmark"
 CASES = {

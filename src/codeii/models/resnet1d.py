@@ -2,8 +2,8 @@
 
 The defaults are the network of Lima et al. (Nat. Commun. 12:5117, 2021; five blocks, kernel 17, no ReLU in the stem).
 Ribeiro et al. (Nat. Commun. 11:1760, 2020) is `filters: [64, 128, 196, 256, 320]`, `strides: [1, 4, 4, 4, 4]`,
-`kernel_size: 16`, `stem_activation: relu`. The group's network for occlusion infarction (medRxiv 2025.09.11.25335407)
-is documented to let `activation` be chosen.
+`kernel_size: 16`, `stem_activation: relu`. The group's network of medRxiv 2025.09.11.25335407 takes the same
+sizes and a choice of `activation`.
 
 Dimensions: B batch, L lead, T sample, C channel, K class, P part of time; 1 is an axis of length one.
 """

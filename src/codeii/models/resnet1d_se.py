@@ -1,11 +1,11 @@
 """Pre-activation ResNet with squeeze-and-excitation, of the CODE group's line.
 
-The backbone of the network for myocardial infarction of Sci. Rep. 12:19615 (2022), whose published configuration is the
-default: twelve blocks, kernel 17, reduction 8, dropout 0.5. Theirs joins an embedding of age and sex to the features;
-here a network sees signals alone. The order of a block is that of He et al. (arXiv:1603.05027), the gate that of
-Hu et al. (arXiv:1709.01507).
+The backbone of the network of Sci. Rep. 12:19615 (2022), whose published configuration is the default: twelve blocks,
+kernel 17, reduction 8, dropout 0.5. Theirs joins an embedding of age and sex to the features; here a network sees
+signals alone. The order of a block is that of He et al. (arXiv:1603.05027), the gate that of Hu et al.
+(arXiv:1709.01507).
 
-Dimensions: B batch, L lead, T sample, C channel, K class, P part of time; 1 is an axis of length one.
+Dimensions: B batch, L lead, T sample, C channel, K class, P part of time.
 """
 
 from typing import Annotated, Literal
@@ -44,7 +44,7 @@ class Settings(BaseModel):
     @classmethod
     def _odd(cls, kernel_size: int) -> int:
         if kernel_size % 2 == 0:
-            raise ValueError(f"{kernel_size} is even; give an odd number of samples, so that there is one in the middle")
+            raise ValueError(f"{kernel_size} is even; give an odd number of samples, which has one in the middle")
         return kernel_size
 
 
@@ -65,7 +65,8 @@ class Gate(nn.Module):
     def forward(self, x_BCT: Tensor) -> Tensor:
         """(B, C, T) -> (B, C, T)."""
         gate_BC = self.excite(functional.relu(self.squeeze(x_BCT.mean(-1)))).sigmoid()
-        return x_BCT * gate_BC[:, :, None]
+        gated_BCT: Tensor = x_BCT * gate_BC[:, :, None]
+        return gated_BCT
 
 
 class Block(nn.Module):
@@ -91,7 +92,7 @@ class Block(nn.Module):
     def shortcut(self, x_BCT: Tensor) -> Tensor:
         """Bring the block's input to the length and channels of its output."""
         if self.stride > 1:
-            x_BCT = functional.max_pool2d(x_BCT[:, :, None], (1, self.stride))[:, :, 0]
+            x_BCT = functional.max_pool1d(x_BCT, self.stride)
         return x_BCT if self.skip is None else self.skip(x_BCT)
 
     def forward(self, x_BCT: Tensor) -> Tensor:
@@ -121,7 +122,7 @@ class ResNet1dSE(nn.Module):
         self.head = nn.Linear(filters[-1] * settings.head_samples, classes)
 
     def stages(self) -> list[list[str]]:
-        """Prefixes of the names of the parameters below the head, stem first; the last norm goes with the last block."""
+        """Prefixes of the names of the parameters below the head, stem first; the last norm is the last block's."""
         last = len(self.blocks) - 1
         return [["conv1.", "bn1."], *([f"blocks.{number}."] for number in range(last)), [f"blocks.{last}.", "bn2."]]
 

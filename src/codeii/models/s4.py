@@ -54,13 +54,6 @@ def initial_frequencies(states: int, initial: str) -> Tensor:
     return pi * n if initial == "lin" else states / pi * (states / (2 * n + 1) - 1)
 
 
-def powers(decay_CN: Tensor, turn_CN: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
-    """Real and imaginary part of exp((decay + i turn) count), each (C, N, len(count))."""
-    size = torch.exp(decay_CN[..., None] * count)
-    angle = turn_CN[..., None] * count
-    return size * torch.cos(angle), size * torch.sin(angle)
-
-
 def convolve(x_BTC: Tensor, kernel_DCT: Tensor) -> Tensor:
     """Filter along time; (B, T, C).
 
@@ -73,7 +66,8 @@ def convolve(x_BTC: Tensor, kernel_DCT: Tensor) -> Tensor:
         whole_CT = whole_CT + functional.pad(kernel_DCT[1].flip(-1), (samples, 0))
     kernel_FC = torch.fft.rfft(whole_CT).T
     x_BFC = torch.fft.rfft(x_BTC, n=2 * samples, dim=1)
-    return torch.fft.irfft(x_BFC * kernel_FC, n=2 * samples, dim=1)[:, :samples]
+    y_BTC: Tensor = torch.fft.irfft(x_BFC * kernel_FC, n=2 * samples, dim=1)[:, :samples]
+    return y_BTC
 
 
 class StateSpace(nn.Module):
@@ -95,21 +89,17 @@ class StateSpace(nn.Module):
     def kernel(self, samples: int) -> Tensor:
         """(D, C, T): the answer to an impulse, 2 Re(C (exp(step A) - 1) / A exp(step A t)), without D.
 
-        exp(step A t) is a product of a power at multiples of `SPLIT` and one below it: a matrix product of few
+        exp(step A t) is a product of a power at a multiple of `SPLIT` and one below it: a matrix product of few
         exponentials instead of one for each sample.
         """
-        step_C1 = self.log_step.exp()[:, None]
-        real_CN, imag_CN = -self.log_decay.exp(), self.frequency
-        decay_CN, turn_CN = step_C1 * real_CN, step_C1 * imag_CN
-        count = torch.arange(SPLIT, dtype=real_CN.dtype, device=real_CN.device)
-        blocks = SPLIT * torch.arange(-(-samples // SPLIT), dtype=real_CN.dtype, device=real_CN.device)
-        coarse_CNQ = torch.complex(*powers(decay_CN, turn_CN, blocks))
-        hold_CN = (torch.complex(*powers(decay_CN, turn_CN, count[1:2]))[..., 0] - 1) / torch.complex(real_CN, imag_CN)
-        weight_DCN = torch.complex(self.read_real, self.read_imag) * hold_CN
-        left_DCNQ = weight_DCN[..., None] * coarse_CNQ
-        fine_real_CNR, fine_imag_CNR = powers(decay_CN, turn_CN, count)
-        kernel_DCQR = left_DCNQ.real.mT @ fine_real_CNR - left_DCNQ.imag.mT @ fine_imag_CNR
-        return 2 * kernel_DCQR.flatten(2)[..., :samples]
+        rate_CN = torch.complex(-self.log_decay.exp(), self.frequency)
+        turn_CN = self.log_step.exp()[:, None] * rate_CN  # of one sample
+        read_DCN = torch.complex(self.read_real, self.read_imag) * torch.expm1(turn_CN) / rate_CN
+        fine = torch.arange(SPLIT, device=turn_CN.device)
+        coarse = SPLIT * torch.arange(-(-samples // SPLIT), device=turn_CN.device)
+        left_DCNQ = read_DCN[..., None] * torch.exp(turn_CN[..., None] * coarse)
+        kernel_DCQR = left_DCNQ.mT @ torch.exp(turn_CN[..., None] * fine)
+        return 2 * kernel_DCQR.real.flatten(2)[..., :samples]
 
     def forward(self, x_BTC: Tensor) -> Tensor:
         """(B, T, C) -> (B, T, C)."""

@@ -1,9 +1,10 @@
-"""One-dimensional xresnet, the strongest network of the PTB-XL benchmark on most of its tasks.
+"""One-dimensional xresnet, first on the 71 statements of the PTB-XL benchmark (with inception1d).
 
-Strodthoff et al., IEEE JBHI 25(5):1519 (2021), where it sees 2.5 s at 100 Hz: kernel 5, bottleneck blocks of 64 and 256 channels throughout, mean and maximum over time side by side, a hidden layer of 128
-units. An xresnet is the ResNet-D of He et al. (arXiv:1812.01187): a stem of three convolutions, the stride in a block's
-middle convolution, average pooling in its shortcut, and a last batch norm of weight zero, so that every block begins as
-its shortcut. Convolutions and linear layers begin as in He et al. (arXiv:1502.01852), biases with zero.
+Strodthoff et al., IEEE JBHI 25(5):1519 (2021), where it sees 2.5 s at 100 Hz: kernel 5, bottleneck blocks of 64 and
+256 channels throughout, maximum and mean over time side by side, a hidden layer of 128 units. An xresnet is the
+ResNet-D of He et al. (arXiv:1812.01187): a stem of three convolutions, the stride in a block's middle convolution,
+average pooling in its shortcut, and a last batch norm of weight zero, so that every block begins as its shortcut.
+Convolutions and linear layers begin as in He et al. (arXiv:1502.01852), biases with zero.
 
 Dimensions: B batch, L lead, T sample, C channel, K class.
 """
@@ -119,4 +120,4 @@ def _begin(module: nn.Module) -> None:
         if module.bias is not None:
             nn.init.zeros_(module.bias)
     elif isinstance(module, Block):
-        nn.init.zeros_(module.expand[1].weight)
+        nn.init.zeros_(module.expand.get_parameter("1.weight"))
