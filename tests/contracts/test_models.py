@@ -1,7 +1,10 @@
 """Every file of models/, present and future, keeps the contract."""
 
+import json
 import pkgutil
+import re
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -115,6 +118,25 @@ def test_the_same_random_state_gives_the_same_weights(module: ModuleType) -> Non
     torch.manual_seed(3)
     second = network_of(module).state_dict()
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def documented() -> list[tuple[str, str, int, int]]:
+    """(file, settings, parameters at 8 leads and 66 classes, at 12 and 71) of docs/models.md."""
+    row = re.compile(r"^\| `(\w+)` \| `(\{.*?\})` \| ([\d,]+) \| ([\d,]+) \|$", re.MULTILINE)
+    found = row.findall((Path(__file__).parents[2] / "docs/models.md").read_text())
+    return [(name, settings, *(int(count.replace(",", "")) for count in counts)) for name, settings, *counts in found]
+
+
+@pytest.mark.parametrize(("name", "settings", "pretraining", "ptbxl"), documented())
+def test_documented_numbers_of_parameters_are_right(name: str, settings: str, pretraining: int, ptbxl: int) -> None:
+    with torch.device("meta"):
+        networks = [codeii.models.build(name, *sizes, json.loads(settings)) for sizes in ((8, 66), (12, 71))]
+    counts = [sum(value.numel() for value in network.parameters()) for network in networks]
+    assert counts == [pretraining, ptbxl]
+
+
+def test_every_network_is_documented() -> None:
+    assert {name for name, *_ in documented()} == set(NAMES)
 
 
 def test_an_unknown_setting_is_refused(module: ModuleType) -> None:

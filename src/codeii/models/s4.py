@@ -1,4 +1,4 @@
-"""Diagonal state-space network (S4D), the strongest kind of supervised baseline on the electrocardiogram.
+"""Diagonal state-space network (S4D): linear filters with a long, learnt memory.
 
 Each channel of a layer is filtered by a linear state space: dx/dt = A x + u, y = Re(C x) + D u, with a diagonal complex
 A, sampled by zero-order hold with a learnt step. As a convolution over the whole recording it is one product of FFTs.
