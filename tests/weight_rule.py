@@ -1,12 +1,21 @@
-"""Weights without files: each tensor is a function of its key and shape (shared/parity/README.md, section 2)."""
+"""The weight rule of the reference networks (shared/parity/README.md, section 2), and what is judged by it."""
 
 import hashlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
+import torch
+from torch import nn
+
+Rename = Callable[[str], str]
 
 
 def weight_of(key: str, shape: tuple[int, ...]) -> np.ndarray:
-    """The tensor with this key and shape under the rule: float32, or int64 for counters of batches."""
+    """The state tensor of a reference network: a function of its key and shape."""
     seed = int(hashlib.sha256(key.encode()).hexdigest()[:8], 16)
     normal = np.random.default_rng(seed).standard_normal(int(np.prod(shape, dtype=int))).reshape(shape)
     if key.endswith("num_batches_tracked"):
@@ -18,3 +27,62 @@ def weight_of(key: str, shape: tuple[int, ...]) -> np.ndarray:
     if len(shape) >= 2:
         return (normal / np.sqrt(np.prod(shape[1:]))).astype(np.float32)
     return (1 + 0.1 * normal if key.endswith("weight") else 0.05 * normal).astype(np.float32)
+
+
+def fill(network: nn.Module, rename: Rename) -> nn.Module:
+    """The network with the weights of its reference, in eval mode; `rename` is from our key to the reference's."""
+    state = network.state_dict()
+    weights = {name: torch.from_numpy(weight_of(rename(name), tuple(value.shape))) for name, value in state.items()}
+    network.load_state_dict(weights)
+    return network.eval()
+
+
+def signals(*shape: int) -> torch.Tensor:
+    """The input of the reference networks, (B, L, T) float32."""
+    return torch.from_numpy(np.random.default_rng(0).standard_normal(shape).astype(np.float32))
+
+
+def facts_of(folder: Path, family: str, case: str) -> dict[str, Any]:
+    """What is said of a reference network in `<family>_keys.json`."""
+    facts: dict[str, Any] = json.loads((folder / "parity" / f"{family}_keys.json").read_text())[case]
+    return facts
+
+
+def outputs_of(folder: Path, family: str, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Outputs of a reference network in float32 and float64; `name` is `case|output`."""
+    arrays = np.load(folder / "parity" / f"{family}_outputs.npz")
+    return arrays[f"{name}|f32"], arrays[f"{name}|f64"]
+
+
+def assert_same_tensors(network: nn.Module, rename: Rename, facts: Mapping[str, Any]) -> None:
+    """Fail unless names, shapes, order and number of parameters are the reference's; no weights are needed."""
+    ours = [[rename(name), list(value.shape)] for name, value in network.state_dict().items()]
+    assert ours == [tensor[:2] for tensor in facts["tensors"]]
+    assert sum(parameter.numel() for parameter in network.parameters()) == facts["n_parameters"]
+
+
+def assert_filled(network: nn.Module, facts: Mapping[str, Any]) -> None:
+    """Fail unless the weights sum to what those of the reference do."""
+    total = sum(float(value.double().sum()) for value in network.state_dict().values() if value.is_floating_point())
+    assert total == pytest.approx(facts["fill_sum_f64"], rel=1e-12)
+
+
+def assert_same_logits(
+    network: nn.Module, x_BLT: torch.Tensor, expected: tuple[np.ndarray, np.ndarray], single_atol: float = 2e-5
+) -> None:
+    """Fail unless the network answers like the reference in float32 and float64. Leaves it in float64."""
+    with torch.inference_mode():
+        single = network(x_BLT).numpy()
+        double = network.double()(x_BLT.double()).numpy()
+    np.testing.assert_allclose(double, expected[1], rtol=0, atol=1e-9)
+    np.testing.assert_allclose(single, expected[0], rtol=0, atol=single_atol)
+
+
+def assert_same_map(x: torch.Tensor, stats: Mapping[str, Any]) -> None:
+    """Fail unless a float64 feature map has the shape, statistics and outermost values of the reference's."""
+    values = x.numpy().ravel()
+    assert list(x.shape) == stats["shape"]
+    found = [values.mean(), values.std(), values.min(), values.max(), *values[:8], *values[-8:]]
+    expected = [stats["mean"], stats["std"], stats["min"], stats["max"], *stats["first8"], *stats["last8"]]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+    assert np.linalg.norm(values) == pytest.approx(stats["l2"], rel=1e-9)

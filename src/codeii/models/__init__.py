@@ -1,4 +1,8 @@
-"""Networks, one file each: `Settings`, `build(leads, classes, settings)`, a network with `.features` and `.head`."""
+"""Networks, one file each: `Settings`, `build(leads, classes, settings)`, a network.
+
+A network has `.features`, a linear `.head`, and `.stages()`: prefixes of the names of the parameters below the head,
+from the input on.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

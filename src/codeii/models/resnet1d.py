@@ -2,7 +2,8 @@
 
 The defaults are the network of Lima et al. (Nat. Commun. 12:5117, 2021; five blocks, kernel 17, no ReLU in the stem).
 Ribeiro et al. (Nat. Commun. 11:1760, 2020) is `filters: [64, 128, 196, 256, 320]`, `strides: [1, 4, 4, 4, 4]`,
-`kernel_size: 16`, `stem_activation: relu`.
+`kernel_size: 16`, `stem_activation: relu`. The group's network of medRxiv 2025.09.11.25335407 takes the same
+sizes and a choice of `activation`.
 
 Dimensions: B batch, L lead, T sample, C channel, K class, P part of time; 1 is an axis of length one.
 """
@@ -17,6 +18,7 @@ from torch.nn import functional
 
 from codeii.networks.convolution import convolve as along_time
 from codeii.networks.dropout import ReluDropout
+from codeii.networks.pooling import maxima
 
 
 class Settings(BaseModel):
@@ -32,6 +34,7 @@ class Settings(BaseModel):
     kernel_size: int = Field(17, gt=0, le=255, description="samples seen by each convolution")
     dropout_rate: float = Field(0.2, ge=0, lt=1, description="probability of dropping, not of keeping")
     stem_activation: Literal["none", "relu"] = Field("none", description="after the batch norm of the stem")
+    activation: Literal["relu", "elu", "gelu"] = Field("relu", description="of the residual blocks")
     head_samples: int = Field(
         16,
         gt=0,
@@ -63,6 +66,13 @@ def convolve(conv: nn.Conv1d, x_BC1T: Tensor) -> Tensor:
     return along_time(x_BC1T, conv.weight, conv.bias, stride, left)
 
 
+def activation_of(settings: Settings) -> nn.Module:
+    """What follows a batch norm inside a block: the activation, and dropout while training."""
+    if settings.activation == "relu":
+        return ReluDropout(settings.dropout_rate)
+    return nn.Sequential({"elu": nn.ELU(), "gelu": nn.GELU()}[settings.activation], nn.Dropout(settings.dropout_rate))
+
+
 class Block(nn.Module):
     """Two convolutions beside a shortcut. The sum goes on twice: normalised, and as it is for the next shortcut."""
 
@@ -78,19 +88,19 @@ class Block(nn.Module):
         self.conv2 = nn.Conv1d(channels_out, channels_out, kernel, stride=stride, bias=False)
         self.bn2 = nn.BatchNorm2d(channels_out)
         self.skip = nn.Conv1d(channels_in, channels_out, 1, bias=False) if channels_in != channels_out else None
-        self.relu_dropout = ReluDropout(settings.dropout_rate)
+        self.activate = activation_of(settings)
 
     def shortcut(self, y_BC1T: Tensor) -> Tensor:
         """Bring the running sum to the block's length and channels."""
         if self.stride > 1:
-            y_BC1T = functional.max_pool2d(y_BC1T, (1, self.stride))
+            y_BC1T = maxima(y_BC1T, self.stride)
         return y_BC1T if self.skip is None else convolve(self.skip, y_BC1T)
 
     def forward(self, x_BC1T: Tensor, y_BC1T: Tensor) -> tuple[Tensor, Tensor]:
         """(normalised, running sum) of the block before -> the same of this one."""
-        inner = self.relu_dropout(self.bn1(convolve(self.conv1, x_BC1T)))
+        inner = self.activate(self.bn1(convolve(self.conv1, x_BC1T)))
         total = convolve(self.conv2, inner) + self.shortcut(y_BC1T)
-        return self.relu_dropout(self.bn2(total)), total
+        return self.activate(self.bn2(total)), total
 
 
 class ResNet1d(nn.Module):
@@ -110,8 +120,8 @@ class ResNet1d(nn.Module):
         self.head = nn.Linear(filters[-1] * settings.head_samples, classes)
 
     def stages(self) -> list[list[str]]:
-        """Beginnings of the parameters' names, stage by stage from the input to the head, which is none of them."""
-        return [["conv1.", "bn1."], *([f"blocks.{index}."] for index in range(len(self.blocks)))]
+        """Prefixes of the names of the parameters below the head, stem first."""
+        return [["conv1.", "bn1."], *([f"blocks.{number}."] for number in range(len(self.blocks)))]
 
     def features(self, x_BLT: Tensor) -> Tensor:
         """(B, C): what fine-tuning keeps when the label set changes.
@@ -126,7 +136,8 @@ class ResNet1d(nn.Module):
             )
         x_BC1T = x_BLT[:, :, None]
         # a third faster on a CPU than the default layout; on a GPU the one its bfloat16 units take
-        if x_BLT.device.type == "cpu" or torch.is_autocast_enabled(x_BLT.device.type):
+        where = x_BLT.device.type
+        if where == "cpu" or (where == "cuda" and torch.is_autocast_enabled(where)):
             x_BC1T = x_BC1T.contiguous(memory_format=torch.channels_last)
         x_BC1T = self.bn1(convolve(self.conv1, x_BC1T))
         if settings.stem_activation == "relu":
