@@ -13,5 +13,5 @@ def maxima(x: Tensor, size: int) -> Tensor:
     if x.device.type == "cpu":
         return functional.max_pool2d(x, (1, size)) if x.dim() == 4 else functional.max_pool1d(x, size)
     whole = x[..., : x.shape[-1] // size * size]
-    largest: Tensor = whole.unflatten(-1, (-1, size)).amax(-1)
+    largest: Tensor = whole.reshape(*x.shape[:-1], -1, size).amax(-1)
     return largest
