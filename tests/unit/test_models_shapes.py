@@ -1,10 +1,13 @@
 """Settings and lengths that the networks take beside those of the references, and those they refuse."""
 
+from typing import Any
+
 import pytest
 import torch
 from pydantic import ValidationError
+from torch import nn
 
-from codeii.models import resnet1d, resnet1d_se, xresnet1d101
+from codeii.models import build, resnet1d, resnet1d_se, xresnet1d101
 
 
 @pytest.fixture(autouse=True)
@@ -58,3 +61,22 @@ def test_the_activation_is_that_of_the_blocks(activation: str) -> None:
         expected = getattr(torch.nn.functional, activation)(network.blocks[0].bn2(total))
     assert normed.min() < 0
     torch.testing.assert_close(normed, expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "rates"),
+    [
+        ("resnet1d_se", {"blocks": 4}, [0.5] * 8),  # ahead of each convolution but the first two, and of the head
+        ("xresnet1d101", {}, [0.25, 0.5]),
+        ("s4", {"channels": 8}, [0.2] * 8),
+    ],
+)
+def test_dropout_is_applied_as_often_and_at_the_rates_of_the_sources(
+    name: str, settings: dict[str, Any], rates: list[float]
+) -> None:
+    network, found = build(name, 8, 2, settings), []
+    for module in network.modules():
+        if isinstance(module, nn.Dropout):
+            module.register_forward_hook(lambda dropout, _inputs, _output: found.append(dropout.p))
+    network(torch.randn(2, 8, 4096))
+    assert found == rates
