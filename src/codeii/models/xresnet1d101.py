@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}  # of each group; the first keeps the length, the others halve it
-STEM, WIDTH, EXPANSION, KERNEL, HIDDEN = (32, 32, 64), 64, 4, 5, 128
+STEM, NARROW, WIDE, HIDDEN, KERNEL = (32, 32, 64), 64, 256, 128, 5
 
 
 class Settings(BaseModel):
@@ -47,12 +47,11 @@ class Block(nn.Module):
     def __init__(self, channels_in: int, stride: int) -> None:
         """Random weights; `stride` is what the block divides the number of samples by, 1 or 2."""
         super().__init__()
-        channels_out = WIDTH * EXPANSION
         self.stride = stride
-        self.reduce = convolution(channels_in, WIDTH, 1)
-        self.middle = convolution(WIDTH, WIDTH, KERNEL, stride)
-        self.expand = convolution(WIDTH, channels_out, 1)
-        self.skip = convolution(channels_in, channels_out, 1) if channels_in != channels_out else None
+        self.reduce = convolution(channels_in, NARROW, 1)
+        self.middle = convolution(NARROW, NARROW, KERNEL, stride)
+        self.expand = convolution(NARROW, WIDE, 1)
+        self.skip = convolution(channels_in, WIDE, 1) if channels_in != WIDE else None
 
     def shortcut(self, x_BCT: Tensor) -> Tensor:
         """Bring the block's input to the length and channels of its output."""
@@ -66,6 +65,11 @@ class Block(nn.Module):
         return functional.relu(self.expand(inner) + self.shortcut(x_BCT))
 
 
+def group(channels_in: int, blocks: int, stride: int) -> nn.Sequential:
+    """Blocks of which the first divides the number of samples by `stride`."""
+    return nn.Sequential(Block(channels_in, stride), *(Block(WIDE, 1) for _ in range(blocks - 1)))
+
+
 class XResNet1d(nn.Module):
     """Stem, four groups of blocks, pooling, a hidden layer and a linear head; input in the unit of the tensor store."""
 
@@ -74,17 +78,12 @@ class XResNet1d(nn.Module):
         super().__init__()
         ends = zip((leads, *STEM[:-1]), STEM, (2, 1, 1), strict=True)
         self.stem = nn.ModuleList(convolution(before, after, KERNEL, stride) for before, after, stride in ends)
-        wide = WIDTH * EXPANSION
-        self.groups = nn.ModuleList(
-            nn.Sequential(
-                *(Block(wide if group + block else STEM[-1], 2 if group and not block else 1) for block in range(count))
-            )
-            for group, count in enumerate(BLOCKS[settings.depth])
-        )
+        first, *others = BLOCKS[settings.depth]
+        self.groups = nn.ModuleList([group(STEM[-1], first, 1), *(group(WIDE, blocks, 2) for blocks in others)])
         self.hidden = nn.Sequential(
-            nn.BatchNorm1d(2 * wide),
+            nn.BatchNorm1d(2 * WIDE),
             nn.Dropout(settings.dropout_rate / 2),
-            nn.Linear(2 * wide, HIDDEN),
+            nn.Linear(2 * WIDE, HIDDEN),
             nn.ReLU(),
             nn.BatchNorm1d(HIDDEN),
             nn.Dropout(settings.dropout_rate),
