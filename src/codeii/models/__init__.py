@@ -1,7 +1,7 @@
 """Networks, one file each: `Settings`, `build(leads, classes, settings)`, a network.
 
-A network has `.features`, a linear `.head`, and `.stages()`: prefixes of the names of the parameters below the head,
-from the input on.
+A network has `.features`, a linear `.head`, and `.stages()`: prefixes of the names of the parameters below the head, in
+the order in which the signal meets them.
 """
 
 from importlib import import_module

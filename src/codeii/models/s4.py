@@ -1,7 +1,8 @@
 """Diagonal state-space network (S4D): linear filters with a long, learnt memory.
 
-Each channel of a layer is filtered by a linear state space: dx/dt = A x + u, y = Re(C x) + D u, with a diagonal complex
-A, sampled by zero-order hold with a learnt step. As a convolution over the whole recording it is one product of FFTs.
+Each channel of a layer is filtered by a linear state space: dx/dt = A x + u, y = 2 Re(C x) + D u, with a diagonal
+complex A (one of each conjugate pair), sampled by zero-order hold with a learnt step. As a convolution over the whole
+recording it is one product of FFTs.
 
 Where each choice comes from:
 
