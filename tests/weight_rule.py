@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
+
+from codeii.training import adamw
 
 Rename = Callable[[str], str]
 
@@ -86,3 +89,35 @@ def assert_same_map(x: torch.Tensor, stats: Mapping[str, Any]) -> None:
     expected = [stats["mean"], stats["std"], stats["min"], stats["max"], *stats["first8"], *stats["last8"]]
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
     assert np.linalg.norm(values) == pytest.approx(stats["l2"], rel=1e-9)
+
+
+def assert_same_training(
+    network: nn.Module, rename: Rename, x_BLT: torch.Tensor, folder: Path, case: str, decay: float
+) -> None:
+    """Fail unless three steps of AdamW in float64 go as those of the reference (section 5): losses, gradients, norms.
+
+    With a decay of zero it is Adam. The reference has no dropout; batch norm sees the batch.
+    """
+    facts = json.loads((folder / "parity" / "extra_pipelines_and_training_steps.json").read_text())[f"train_{case}"]
+    arrays = np.load(folder / "parity" / "extra_pipelines_and_training_steps.npz")
+    targets_BK = torch.from_numpy(arrays["train|targets_4x6"])
+    network, x_BLT, moments = network.double().train(), x_BLT.double(), adamw.no_moments(network.double())
+    losses, norms = [], []
+    for step in range(facts["steps"]):
+        network.zero_grad()
+        loss = functional.binary_cross_entropy_with_logits(network(x_BLT), targets_BK)
+        loss.backward()
+        if step == 0:
+            norms = [(rename(name), float(value.grad.norm())) for name, value in network.named_parameters()]
+        adamw.update(network, moments, step + 1, learning_rate=1e-3, weight_decay=decay)
+        losses.append(loss.item())
+    np.testing.assert_allclose(losses, facts["losses"], rtol=0, atol=1e-8)
+    assert [name for name, _ in norms] == [name for name, _ in facts["grad_norms_step1"]]
+    for (name, norm), (_, expected) in zip(norms, facts["grad_norms_step1"], strict=True):
+        assert expected < 1e-10 or norm == pytest.approx(expected, rel=1e-6), name
+    averages = {rename(name): float(value.sum()) for name, value in network.named_buffers()}
+    for name, total in facts["bn_running_sum_after"].items():
+        assert averages[name] == pytest.approx(total, rel=1e-6), name
+    with torch.inference_mode():
+        after = network.eval()(x_BLT).numpy()
+    np.testing.assert_allclose(after, arrays[f"train|{case}|eval_output_after"], rtol=0, atol=1e-6)

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from tests.weight_rule import (
@@ -12,6 +11,7 @@ from tests.weight_rule import (
     assert_same_logits,
     assert_same_map,
     assert_same_tensors,
+    assert_same_training,
     facts_of,
     fill,
     outputs_of,
@@ -84,27 +84,8 @@ def test_every_block_equals_the_groups(shared: Path) -> None:
 
 
 def test_three_training_steps_equal_the_groups(shared: Path) -> None:
-    case = "train_age_resnet1d_12lead_6out_adam"
-    facts = json.loads((shared / "parity" / "extra_pipelines_and_training_steps.json").read_text())[case]
-    arrays = np.load(shared / "parity" / "extra_pipelines_and_training_steps.npz")
-    network = fill(build(12, 6, dropout_rate=0.0), of_the_group).double().train()
-    x_BLT, targets_BK = signals(4, 12, 4096).double(), torch.from_numpy(arrays["train|targets_4x6"])
-    optimiser = torch.optim.Adam(network.parameters(), lr=1e-3)
-    losses, norms = [], {}
-    for step in range(3):
-        optimiser.zero_grad()
-        loss = nn.functional.binary_cross_entropy_with_logits(network(x_BLT), targets_BK)
-        loss.backward()
-        if step == 0:
-            norms = {of_the_group(name): float(value.grad.norm()) for name, value in network.named_parameters()}
-        optimiser.step()
-        losses.append(loss.item())
-    with torch.inference_mode():
-        after = network.eval()(x_BLT).numpy()
-    np.testing.assert_allclose(losses, facts["losses"], rtol=0, atol=1e-8)
-    np.testing.assert_allclose(after, arrays[f"{case.replace('train_', 'train|', 1)}|eval_output_after"], atol=1e-6)
-    for name, norm in facts["grad_norms_step1"]:
-        assert norm < 1e-10 or norms[name] == pytest.approx(norm, rel=1e-6), name
+    network = fill(build(12, 6, dropout_rate=0.0), of_the_group)
+    assert_same_training(network, of_the_group, signals(4, 12, 4096), shared, "age_resnet1d_12lead_6out_adam", decay=0)
 
 
 @pytest.mark.parametrize(

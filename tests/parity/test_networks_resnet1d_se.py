@@ -1,6 +1,6 @@
-"""The ResNet with gates against numbers computed with its authors' code (shared/parity, section 2).
+"""The ResNet with gates against numbers computed with its authors' code (shared/parity, sections 2 and 5).
 
-Theirs joins an embedding of age and sex to the features. Ours is theirs without it, which these tests add.
+Theirs joins an embedding of age and sex to the features. Ours is theirs without it, so the tests put one beside ours.
 """
 
 import json
@@ -9,8 +9,18 @@ from typing import Any
 
 import pytest
 import torch
-from tests.weight_rule import assert_same_logits, assert_same_map, facts_of, outputs_of, signals, weight_of
-from torch import nn
+from tests.weight_rule import (
+    assert_filled,
+    assert_same_logits,
+    assert_same_map,
+    assert_same_tensors,
+    assert_same_training,
+    facts_of,
+    fill,
+    outputs_of,
+    signals,
+)
+from torch import Tensor, nn
 from torch.nn import functional
 
 from codeii.models import resnet1d_se
@@ -18,13 +28,40 @@ from codeii.models import resnet1d_se
 FAMILY = "networks_cnn"
 EMBEDDED = 64  # features of age and sex, before those of the signal
 CASES = {
-    "nstemi_4blk_8lead_3out_se8": (8, 3, {"blocks": 4}),
-    "nstemi_8blk_8lead_3out_se8": (8, 3, {"blocks": 8}),
-    "nstemi_12blk_8lead_3out_se8": (8, 3, {"blocks": 12}),
-    "nstemi_12blk_12lead_3out_se8": (12, 3, {}),
-    "nstemi_4blk_8lead_6out_se16": (8, 6, {"blocks": 4, "se_reduction": 16}),
-    "nstemi_4blk_8lead_3out_nose": (8, 3, {"blocks": 4, "se_reduction": None}),
+    "nstemi_4blk_8lead_3out_se8": (8, 3, {"blocks": 4}, 6_848_747),
+    "nstemi_8blk_8lead_3out_se8": (8, 3, {"blocks": 8}, 26_120_811),
+    "nstemi_12blk_8lead_3out_se8": (8, 3, {}, 33_070_019),
+    "nstemi_12blk_12lead_3out_se8": (12, 3, {}, 33_074_371),
+    "nstemi_4blk_8lead_6out_se16": (8, 6, {"blocks": 4, "se_reduction": 16}, 6_836_558),
+    "nstemi_4blk_8lead_3out_nose": (8, 3, {"blocks": 4, "se_reduction": None}, 6_793_259),
 }
+SPELLING = {
+    "signal.": "resnet.",
+    "blocks.": "resblock1d_",
+    "skip.": "skip_connection.1.",
+    "gate.squeeze.": "se_layer.fc.0.",
+    "gate.excite.": "se_layer.fc.2.",
+    "age_and_sex.": "age_sex_emb.linear.",
+    "head.": "pred_stage.lin_classifier.",
+}
+
+
+class WithAgeAndSex(nn.Module):
+    """The reference: our network up to its features, and a head that sees age and sex as well."""
+
+    def __init__(self, signal: resnet1d_se.ResNet1dSE, sex_and_age: list[list[float]]) -> None:
+        super().__init__()
+        classes, features = signal.head.weight.shape
+        self.signal = signal
+        self.signal.head = nn.Identity()
+        self.age_and_sex = nn.Linear(2, EMBEDDED)
+        self.head = nn.Linear(EMBEDDED + features, classes)
+        self.sex_and_age = sex_and_age
+
+    def forward(self, x_BLT: Tensor) -> Tensor:
+        sex_and_age_B2 = torch.tensor(self.sex_and_age, dtype=torch.float32).to(x_BLT.dtype)
+        embedded_BC = functional.relu(self.age_and_sex(sex_and_age_B2))
+        return self.head(torch.cat([embedded_BC, self.signal.features(x_BLT)], dim=1))
 
 
 @pytest.fixture(autouse=True)
@@ -34,67 +71,45 @@ def one_thread() -> None:
 
 def of_the_group(name: str) -> str:
     """Our key in the group's spelling."""
-    for ours, theirs in (
-        ("blocks.", "resblock1d_"),
-        ("skip.", "skip_connection.1."),
-        ("gate.squeeze.", "se_layer.fc.0."),
-        ("gate.excite.", "se_layer.fc.2."),
-    ):
+    for ours, theirs in SPELLING.items():
         name = name.replace(ours, theirs)
-    return name.replace("head.", "pred_stage.lin_classifier.") if name.startswith("head.") else f"resnet.{name}"
+    return name
 
 
-def build(leads: int, classes: int, settings: dict[str, Any]) -> nn.Module:
+def build(leads: int, classes: int, settings: dict[str, Any]) -> resnet1d_se.ResNet1dSE:
     return resnet1d_se.build(leads, classes, resnet1d_se.Settings(**settings))
 
 
-def filled(leads: int, classes: int, settings: dict[str, Any]) -> tuple[nn.Module, torch.Tensor]:
-    """The network by the weight rule, and the columns of the reference's head that see age and sex."""
-    network = build(leads, classes, settings)
-    state = network.state_dict()
-    shapes = {name: tuple(value.shape) for name, value in state.items()}
-    shapes["head.weight"] = (classes, EMBEDDED + network.head.in_features)
-    weights = {name: torch.from_numpy(weight_of(of_the_group(name), shape)) for name, shape in shapes.items()}
-    of_age_and_sex, weights["head.weight"] = weights["head.weight"].tensor_split([EMBEDDED], dim=1)
-    network.load_state_dict(weights)
-    return network.eval(), of_age_and_sex
-
-
-def embedding(sex_and_age: list[list[float]]) -> torch.Tensor:
-    """(B, 64) float64: what the reference makes of sex and age."""
-    weight = torch.from_numpy(weight_of("age_sex_emb.linear.weight", (EMBEDDED, 2))).double()
-    bias = torch.from_numpy(weight_of("age_sex_emb.linear.bias", (EMBEDDED,))).double()
-    return functional.relu(functional.linear(torch.tensor(sex_and_age).double(), weight, bias))
+def reference(case: str, shared: Path, **settings: Any) -> WithAgeAndSex:
+    leads, classes, of_case, _ = CASES[case]
+    meta = facts_of(shared, FAMILY, "nstemi_4blk_8lead_3out_se8")["meta"]  # the same in all cases, not stated in all
+    return WithAgeAndSex(build(leads, classes, of_case | settings), meta["age_sex"])
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_tensors_have_the_groups_names_shapes_and_order(case: str, shared: Path) -> None:
+    facts = facts_of(shared, FAMILY, case)
     with torch.device("meta"):
-        network = build(*CASES[case])
-    ours = [[of_the_group(name), list(value.shape)] for name, value in network.state_dict().items()]
-    theirs = [tensor[:2] for tensor in facts_of(shared, FAMILY, case)["tensors"]]
-    (name, (classes, features)), bias = theirs[-2:]
-    backbone = [tensor for tensor in theirs[:-2] if not tensor[0].startswith("age_sex_emb.")]
-    assert ours == [*backbone, [name, [classes, features - EMBEDDED]], bias]
+        network = reference(case, shared)
+    assert_same_tensors(network, of_the_group, facts)
+    assert facts["n_parameters"] == CASES[case][-1]
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_backbone_equals_the_groups_and_so_do_the_logits_with_age_and_sex(case: str, shared: Path) -> None:
-    stats = json.loads((shared / "parity" / f"{FAMILY}_intermediate_stats.json").read_text())[case]
-    meta = facts_of(shared, FAMILY, "nstemi_4blk_8lead_3out_se8")["meta"]  # the case without gates has the same input
-    network, of_age_and_sex = filled(*CASES[case])
-    x_BLT, embedded = signals(4, CASES[case][0], 4096), embedding(meta["age_sex"])
-    added = (embedded @ of_age_and_sex.double().T).numpy()
-    single, double = outputs_of(shared, FAMILY, f"{case}|logits")
-    assert_same_logits(network, x_BLT, (single - added, double - added))
+def test_logits_and_the_last_feature_map_equal_the_groups(case: str, shared: Path) -> None:
+    network = fill(reference(case, shared), of_the_group)
+    assert_filled(network, facts_of(shared, FAMILY, case))
+    x_BLT = signals(4, CASES[case][0], 4096)
+    assert_same_logits(network, x_BLT, outputs_of(shared, FAMILY, f"{case}|logits"))
+    stats = json.loads((shared / "parity" / f"{FAMILY}_intermediate_stats.json").read_text())[case]["resnet"]
     with torch.inference_mode():
-        assert_same_map(network.backbone(x_BLT.double()), stats["resnet"])
+        assert_same_map(network.signal.backbone(x_BLT.double()), stats)
 
 
 @pytest.mark.parametrize("case", ["nstemi_8blk_8lead_3out_se8", "nstemi_12blk_8lead_3out_se8"])
 def test_every_block_equals_the_groups(case: str, shared: Path) -> None:
     stats = json.loads((shared / "parity" / f"{FAMILY}_intermediate_stats.json").read_text())[case]
-    network, seen = filled(*CASES[case])[0].double(), {}
+    network, seen = fill(reference(case, shared), of_the_group).double(), {}
     for name, module in network.named_modules():
         if of_the_group(name) in stats:
             key = of_the_group(name)
@@ -104,6 +119,12 @@ def test_every_block_equals_the_groups(case: str, shared: Path) -> None:
     assert set(stats) - set(seen) == {"resnet", "age_sex_emb"}
     for key, x_BCT in seen.items():
         assert_same_map(x_BCT, stats[key])
+
+
+def test_three_training_steps_equal_the_groups(shared: Path) -> None:
+    network = fill(reference("nstemi_4blk_8lead_6out_se16", shared, dropout_rate=0.0), of_the_group)
+    x_BLT = signals(4, 8, 4096)
+    assert_same_training(network, of_the_group, x_BLT, shared, "nstemi_4blk_8lead_6out_se16_adamw", decay=0.01)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
 from codeii.artifacts.tensor_store import blocks
-from codeii.networks.batches import Inputs, announced, read
+from codeii.networks.batches import Inputs, announced, cut, read
 
 
 def answers(
@@ -44,7 +44,7 @@ def settle(network: nn.Module, inputs: Inputs, batch_size: int, device: torch.de
         norm.momentum = None
         norm.train()
     with torch.no_grad():
-        for part in announced(inputs, list(blocks(len(inputs), batch_size))):
+        for part in announced(inputs, cut(len(inputs), batch_size)):
             network(read(inputs, part, device))
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
