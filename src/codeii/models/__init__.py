@@ -1,7 +1,7 @@
 """Networks, one file each: `Settings`, `build(leads, classes, settings)`, a network.
 
-A network has `.features`, a linear `.head`, and `.stages()`: prefixes of the names of the parameters below the head, the
-input's first.
+A network has `.features`, a linear `.head`, and `.stages()`: prefixes of the names of the parameters below the head,
+those of the input first.
 """
 
 from importlib import import_module
