@@ -71,9 +71,11 @@ def uncounted(network: nn.Module) -> Iterator[None]:
     norms = [module for module in network.modules() if isinstance(module, SharedNorm)]
     for norm in norms:
         norm.counted = False
-    yield
-    for norm in norms:
-        norm.counted = True
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.counted = True
 
 
 @torch.no_grad()
