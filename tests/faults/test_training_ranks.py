@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace as Namespace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from tests.rank_server import Server, command, server
 
 from codeii.artifacts import events
 from codeii.training import run
+from codeii.workflow.rules import Study
 
 SOON_S = 30.0
 # The command line, with a state saved after every step.
@@ -121,6 +123,26 @@ def finished(ranks: Server, inputs: Inputs, settings: dict[str, Any], folder: Pa
         -1
     ]
     return (folder / "run/weights.safetensors").read_bytes()
+
+
+def test_what_the_rule_starts_is_the_command_line_in_several_processes_of_this_python(
+    ranks: Server, tiny_inputs: Inputs, settings: dict[str, Any], tmp_path: Path
+) -> None:
+    recipes = {"one": Namespace(processes=1, threads=3), "two": Namespace(processes=2, threads=3)}
+    study = Study(Namespace(recipes=recipes, experiments={name: Namespace(recipe=name) for name in recipes}), {})
+    one, two = Namespace(experiment="one"), Namespace(experiment="two")
+    assert (study.launcher(one), study.processes(one), study.training_threads(one)) == ("python", 1, 3)
+    assert (study.processes(two), study.training_threads(two), study.threads(two)) == (2, 6, 3)
+    short = {**settings, "recipe": {**settings["recipe"], "epochs": 1}}
+    python, *words = study.launcher(two).split()
+    assert python == "python"
+    environment = {**os.environ, "PYTHONPATH": str(Path(run.__file__).parents[2])}
+    words = [sys.executable, *words, "-m", "codeii", *command(tiny_inputs, short, tmp_path)]
+    subprocess.run(words, env=environment, check=True, capture_output=True)
+    other = tmp_path / "other"
+    assert ranks("train", other, 2, command=command(tiny_inputs, short, other)) == [0, 0]
+    found, expected = (folder / "run/weights.safetensors" for folder in (tmp_path, other))
+    assert found.read_bytes() == expected.read_bytes()
 
 
 @pytest.mark.parametrize("killed", [0, 1])

@@ -88,7 +88,7 @@ def _statistics(x: Tensor, counted: bool, ranks: Ranks) -> tuple[Tensor, Tensor,
         rows[ranks.rank, 0] = x.numel() // channels
         rows[ranks.rank, 1:] = torch.cat([mean, variance])
     ranks.sum(rows)  # every rank fills a row of its own: the sum is all of them, unrounded
-    counts, means, variances = rows.split([1, channels, channels], dim=1)
+    counts, means, variances = torch.split(rows, [1, channels, channels], dim=1)
     total = counts.sum()
     mean = (counts * means).sum(0) / total
     variance = (counts * (variances + (means - mean) ** 2)).sum(0) / total

@@ -27,12 +27,12 @@ def loss_and_gradients(
     """
     network.zero_grad()
     share, losses = share or share_of(len(inputs), objective.parts), []
-    for part, targets in zip(inputs.split(share.parts), targets_BK.split(share.parts), strict=True):
+    for part, targets in zip(torch.split(inputs, share.parts), torch.split(targets_BK, share.parts), strict=True):
         if len(part):
             loss = objective.loss(network(part), targets) * (len(part) / share.size)
         else:  # the others meet this rank in the batch norms nevertheless
             loss = _nothing(network, inputs)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         losses.append(loss.detach())
     value = _summed(network, torch.stack(losses).sum(), ranks).item()
     norm = adamw.gradient_norm(network)
@@ -60,7 +60,7 @@ def _summed(network: nn.Module, loss: Tensor, ranks: Ranks) -> Tensor:
         return loss
     gradients = [value.grad for value in network.parameters() if value.grad is not None]
     flat = ranks.sum(torch.cat([loss.reshape(1), *(gradient.reshape(-1) for gradient in gradients)]))
-    parts = flat[1:].split([gradient.numel() for gradient in gradients])
+    parts = torch.split(flat[1:], [gradient.numel() for gradient in gradients])
     for gradient, part in zip(gradients, parts, strict=True):
         gradient.copy_(part.view_as(gradient))
     return flat[0]

@@ -193,10 +193,9 @@ def _validated(network: nn.Module, validation: Examples, ranks: Ranks) -> tuple[
 
 def _agreed(received: list[int], late: bool, ranks: Ranks) -> tuple[int, bool]:
     """Signal (0: none) and time limit, if one rank has it: all of them stop after the same step."""
-    signaled = received[0] if received else signal.SIGHUP if ranks.orphaned else 0
-    if ranks.count > 1:
-        signaled, late = (int(value) for value in ranks.each(signaled, late).max(axis=0))
-    return int(signaled), bool(late)
+    signaled = received[0] if received else int(signal.SIGHUP) if ranks.orphaned else 0
+    said = ranks.each(signaled, late).max(axis=0)
+    return int(said[0]), bool(said[1])
 
 
 def _tell_epoch(keeper: Keeper, row: EpochRow, watch: Watch) -> None:

@@ -63,7 +63,7 @@ def train(
     ranks = ranks_of(os.environ)
     device = ranks.device(prepare(wanted.recipe.threads))
     inputs = {"tensors": tensors, "targets": targets, **({"init": init} if init else {})}
-    made_of = {"settings": wanted.model_dump(mode="json"), "code": code, "environment": environment()}
+    made_of: dict[str, Any] = {"settings": wanted.model_dump(mode="json"), "code": code, "environment": environment()}
     made_of |= {"device": device.type, "processes": ranks.count}
     made_of |= {"inputs": {name: sha256_of(path) for name, path in inputs.items()}}
     keeper = Keeper(scratch, made_of, until, ranks)
