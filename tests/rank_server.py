@@ -6,6 +6,7 @@ As torchrun does, each is told by its environment who it is. `python -m tests.ra
 import functools
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -61,34 +62,50 @@ def command(inputs: dict[str, Path], settings: dict[str, Any], folder: Path) -> 
     return told
 
 
-def train(folder: Path, command: list[str], spoilt: int | None = None, save_always: bool = False) -> int:
+def train(
+    folder: Path,
+    command: list[str],
+    spoilt: int | None = None,
+    terminated: list[int] | None = None,
+    save_always: bool = False,
+) -> int:
     """Train by the command line; `<rank>.picks` lists the records of each batch, `<rank>.written` the files opened.
 
+    Also `<rank>.seeds`, of dropout in each step.
     spoilt : a record that is no number
+    terminated : rank that gets a SIGTERM, and at which step
     """
-    rank = os.environ.get("RANK", "0")
-    honest = loop.read
+    rank, steps, seeds = os.environ["RANK"], [0], []
+    honest, seed_dropout = loop.read, loop.seed_dropout
 
     def read(inputs: Any, picks: np.ndarray, device: torch.device) -> torch.Tensor:
         batch = honest(inputs, picks, device)
         batch[picks == spoilt] = float("nan")
+        steps[0] += 1
+        if terminated == [int(rank), steps[0]]:
+            os.kill(os.getpid(), signal.SIGTERM)
         with (folder / f"{rank}.picks").open("a") as file:
             file.write(json.dumps(picks.tolist()) + "\n")
         return batch
 
-    loop.read = read
+    def seed(*told: int) -> None:
+        seed_dropout(*told)
+        seeds.append(torch.initial_seed())
+
+    loop.read, loop.seed_dropout = read, seed
     if save_always:
         run.Keeper = functools.partial(run.Keeper, every_s=-1.0)
-    own = (f"{rank}.picks", f"{rank}.written")
     written: list[str] = []
 
     def opened(event: str, told: tuple[Any, ...]) -> None:
-        if event == "open" and str(told[1])[:1] in "wax" and str(told[0]).startswith(str(folder)):
+        if event == "open" and str(told[1])[:1] in "wax" and Path(str(told[0])).is_relative_to(folder):
             written.append(str(told[0]))
 
     sys.addaudithook(opened)
     code = main(command)
-    (folder / f"{rank}.written").write_text("\n".join(path for path in written if Path(path).name not in own))
+    own = folder / f"{rank}.picks"
+    (folder / f"{rank}.written").write_text("\n".join(path for path in written if Path(path) != own))
+    (folder / f"{rank}.seeds").write_text(json.dumps(seeds))
     return code
 
 

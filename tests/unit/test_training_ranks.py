@@ -94,7 +94,7 @@ def test_each_record_is_seen_once_an_epoch_by_one_rank_and_only_the_first_writes
     ranks: Server, tiny_inputs: Inputs, tiny_settings: Settings, tmp_path: Path
 ) -> None:
     settings = with_recipe(tiny_settings, {"epochs": 2, "batch_size": 14})
-    assert ranks("train", tmp_path, 3, command=command(tiny_inputs, settings, tmp_path)) == [0, 0, 0]
+    assert ranks("train", tmp_path, 3, command=command(tiny_inputs, settings, tmp_path), save_always=True) == [0, 0, 0]
     steps = list(zip(*(picks_of(tmp_path, rank) for rank in range(3)), strict=True))
     assert [[len(mine) for mine in step] for step in steps[:6]] == [[5, 5, 4]] * 5 + [[1, 1, 0]]
     for epoch in (steps[:6], steps[6:]):
@@ -131,6 +131,19 @@ def test_dropout_differs_between_ranks_and_repeats_itself(
         assert ranks("train", tmp_path / name, 2, command=command(tiny_inputs, settings, tmp_path / name)) == [0, 0]
     weights = [(tmp_path / name / "run/weights.safetensors").read_bytes() for name in ("first", "second")]
     assert weights[0] == weights[1]
+    seeds = [json.loads((tmp_path / f"first/{rank}.seeds").read_text()) for rank in (0, 1)]
+    assert len(set(seeds[0] + seeds[1])) == 12
+
+
+def test_a_signal_to_one_rank_stops_all_of_them_after_the_same_step(
+    ranks: Server, tiny_inputs: Inputs, tiny_settings: Settings, tmp_path: Path
+) -> None:
+    told = command(tiny_inputs, with_recipe(tiny_settings, PLAIN), tmp_path)
+    assert ranks("train", tmp_path, 2, command=told, terminated=[1, 7]) == [143, 143]
+    assert [len(picks_of(tmp_path, rank)) for rank in (0, 1)] == [7, 7]
+    assert [path.name for path in (tmp_path / "scratch").glob("*/*.sha256")] == ["state-000000000007.sha256"]
+    said = [(tmp_path / f"{rank}.err").read_text() for rank in (0, 1)]
+    assert said[0].startswith("training stopped (SIGTERM) at step 7 of 18") and not said[1]
 
 
 @pytest.mark.parametrize("batch_size", [4, 30])
