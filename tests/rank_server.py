@@ -6,10 +6,10 @@ As torchrun does, each is told by its environment who it is. `python -m tests.ra
 import functools
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,14 +66,14 @@ def train(
     folder: Path,
     command: list[str],
     spoilt: int | None = None,
-    terminated: list[int] | None = None,
+    hit: list[int] | None = None,
     save_always: bool = False,
 ) -> int:
     """Train by the command line; `<rank>.picks` lists the records of each batch, `<rank>.written` the files opened.
 
     Also `<rank>.seeds`, of dropout in each step.
     spoilt : a record that is no number
-    terminated : rank that gets a SIGTERM, and at which step
+    hit : rank that gets a signal, at which step, and which; `<rank>.states` lists what it leaves when it ends
     """
     rank, steps, seeds = os.environ["RANK"], [0], []
     honest, seed_dropout = loop.read, loop.seed_dropout
@@ -82,8 +82,8 @@ def train(
         batch = honest(inputs, picks, device)
         batch[picks == spoilt] = float("nan")
         steps[0] += 1
-        if terminated == [int(rank), steps[0]]:
-            os.kill(os.getpid(), signal.SIGTERM)
+        if hit and hit[:2] == [int(rank), steps[0]]:
+            os.kill(os.getpid(), hit[2])
         with (folder / f"{rank}.picks").open("a") as file:
             file.write(json.dumps(picks.tolist()) + "\n")
         return batch
@@ -92,7 +92,13 @@ def train(
         seed_dropout(*told)
         seeds.append(torch.initial_seed())
 
-    loop.read, loop.seed_dropout = read, seed
+    def save(*told: Any) -> None:
+        if hit:
+            time.sleep(0.3)  # the others could be gone by then
+        honest_save(*told)
+
+    honest_save = resume.save
+    loop.read, loop.seed_dropout, resume.save = read, seed, save
     if save_always:
         run.Keeper = functools.partial(run.Keeper, every_s=-1.0)
     written: list[str] = []
@@ -102,7 +108,12 @@ def train(
             written.append(str(told[0]))
 
     sys.addaudithook(opened)
-    code = main(command)
+    try:
+        code = main(command)
+    except SystemExit:
+        states = [path.name for path in folder.glob("scratch/*/*.sha256")]
+        (folder / f"{rank}.states").write_text(json.dumps(states))
+        raise
     own = folder / f"{rank}.picks"
     (folder / f"{rank}.written").write_text("\n".join(path for path in written if Path(path) != own))
     (folder / f"{rank}.seeds").write_text(json.dumps(seeds))

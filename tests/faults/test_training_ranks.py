@@ -160,9 +160,6 @@ def test_when_one_process_is_killed_the_others_end_and_the_next_call_goes_on_to_
     os.kill(found[killed], signal.SIGKILL)
     assert process.wait(SOON_S) == 1
     assert gone(list(found.values()))
-    if killed:
-        said = (tmp_path / "log").read_text()
-        assert "process 1 of 2: another process of this training is gone or silent" in said
     assert finished(ranks, tiny_inputs, settings, tmp_path) == weights
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -139,11 +140,24 @@ def test_a_signal_to_one_rank_stops_all_of_them_after_the_same_step(
     ranks: Server, tiny_inputs: Inputs, tiny_settings: Settings, tmp_path: Path
 ) -> None:
     told = command(tiny_inputs, with_recipe(tiny_settings, PLAIN), tmp_path)
-    assert ranks("train", tmp_path, 2, command=told, terminated=[1, 7]) == [143, 143]
+    assert ranks("train", tmp_path, 2, command=told, hit=[1, 7, signal.SIGTERM]) == [143, 143]
     assert [len(picks_of(tmp_path, rank)) for rank in (0, 1)] == [7, 7]
-    assert [path.name for path in (tmp_path / "scratch").glob("*/*.sha256")] == ["state-000000000007.sha256"]
+    for rank in (0, 1):  # torchrun ends all as soon as one has ended: none ends before the state is there
+        assert json.loads((tmp_path / f"{rank}.states").read_text()) == ["state-000000000007.sha256"]
     said = [(tmp_path / f"{rank}.err").read_text() for rank in (0, 1)]
     assert said[0].startswith("training stopped (SIGTERM) at step 7 of 18") and not said[1]
+
+
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_rank_says_when_another_one_is_gone(
+    ranks: Server, tiny_inputs: Inputs, tiny_settings: Settings, tmp_path: Path, killed: int
+) -> None:
+    told = command(tiny_inputs, with_recipe(tiny_settings, PLAIN), tmp_path)
+    codes = ranks("train", tmp_path, 2, command=told, hit=[killed, 7, signal.SIGKILL])
+    assert (codes[killed], codes[1 - killed]) == (-9, 3)
+    said = (tmp_path / f"{1 - killed}.err").read_text()
+    assert f"process {2 - killed} of 2: another process of this training is gone or silent (" in said
+    assert said.endswith("); run the same again to go on\n") and said.count("\n") == 1
 
 
 @pytest.mark.parametrize("batch_size", [4, 30])

@@ -98,7 +98,8 @@ class Ranks:
             yield
         except RuntimeError as error:
             told = f"process {self.rank + 1} of {self.count}: another process of this training is gone or silent"
-            raise ConnectionError(f"{told} ({error}); run the same again to go on") from error
+            first_sentence = str(error).partition(". ")[0]
+            raise ConnectionError(f"{told} ({first_sentence}); run the same again to go on") from error
 
 
 ALONE = Ranks()
