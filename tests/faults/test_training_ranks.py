@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -143,6 +144,21 @@ def test_what_the_rule_starts_is_the_command_line_in_several_processes_of_this_p
     assert ranks("train", other, 2, command=command(tiny_inputs, short, other)) == [0, 0]
     found, expected = (folder / "run/weights.safetensors" for folder in (tmp_path, other))
     assert found.read_bytes() == expected.read_bytes()
+
+
+def test_two_launchers_that_find_each_other_train_as_one_with_two_processes(
+    tiny_inputs: Inputs, settings: dict[str, Any], weights: bytes, tmp_path: Path
+) -> None:
+    """As on two machines, which share their files."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        meeting = f"--rdzv-endpoint=localhost:{free.getsockname()[1]}"
+    words = ["--nnodes=2", "--nproc-per-node=1", "--rdzv-backend=c10d", "--rdzv-id=1", meeting, "-m", "codeii"]
+    words = [sys.executable, "-m", "torch.distributed.run", *words, *command(tiny_inputs, settings, tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(run.__file__).parents[2])}
+    launchers = [subprocess.Popen(words, env=environment, stderr=subprocess.DEVNULL) for _ in range(2)]
+    assert [launcher.wait(120) for launcher in launchers] == [0, 0]
+    assert (tmp_path / "run/weights.safetensors").read_bytes() == weights
 
 
 @pytest.mark.parametrize("killed", [0, 1])
