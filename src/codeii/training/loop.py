@@ -100,7 +100,8 @@ def fit(
     position, parts = keeper.load()
     learner.restore(parts)
     settings = keeper.made_of.get("settings")
-    keeper.tell("start", **of_the_process(), settings=settings, resumed_from_step=position.step)
+    whose = {**of_the_process(), "processes": ranks.count}
+    keeper.tell("start", **whose, settings=settings, resumed_from_step=position.step)
     watch, saved = Watch(), time.monotonic()
     left = plan.records_before(plan.steps) - plan.records_before(position.step)
     with noticed() as received:
@@ -188,7 +189,10 @@ def _validated(network: nn.Module, validation: Examples, ranks: Ranks) -> tuple[
     device = next(network.parameters()).device
     logits = answers(network, network, validation.inputs, VALIDATION_BATCH, device, ranks)
     of_record, targets = of_records(validation.inputs, logits, validation.targets)
-    return mean_loss(of_record, targets), macro_auroc(of_record, targets)
+    auroc = macro_auroc(of_record, targets)
+    # The first rank's numbers for all: other processors may give other last bits, and rate and end hang on them.
+    said = ranks.each(mean_loss(of_record, targets), math.nan if auroc is None else auroc)[0].tolist()
+    return said[0], None if math.isnan(said[1]) else said[1]
 
 
 def _agreed(received: list[int], late: bool, ranks: Ranks) -> tuple[int, bool]:

@@ -100,10 +100,11 @@ class Study:
         return self._recipe(wildcards).processes
 
     def launcher(self, wildcards: Any) -> str:
-        """Params function of `train`: what starts its processes. torchrun by this name is that of the same Python."""
+        """Params function of `train`: what starts its processes. By this name, torchrun is that of the same Python."""
         processes = self.processes(wildcards)
-        several = f"python -m torch.distributed.run --standalone --nproc-per-node {processes}"
-        return several if processes > 1 else "python"
+        if processes == 1:
+            return "python"
+        return f"python -m torch.distributed.run --standalone --nproc-per-node {processes}"
 
     def _recipe(self, wildcards: Any) -> Recipe:
         return self.params.recipes[self.params.experiments[wildcards.experiment].recipe]
