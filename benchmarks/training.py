@@ -198,7 +198,7 @@ def loader_share(batch: int, rounds: int) -> None:
 START = """
 import torch
 from codeii.training.run import train
-from codeii.training.loop import loss_and_gradients
+from codeii.training.gradients import loss_and_gradients
 from codeii.training import adamw
 from codeii.models import build
 from codeii.networks.device import prepare

@@ -145,7 +145,7 @@ def test_a_run_goes_on_from_its_newest_state(
     ]
     steps: list[int] = []
     honest = loop.seed_dropout
-    monkeypatch.setattr(loop, "seed_dropout", lambda seed, step: (steps.append(step), honest(seed, step)))
+    monkeypatch.setattr(loop, "seed_dropout", lambda seed, step, rank: (steps.append(step), honest(seed, step, rank)))
     finish(tiny_inputs, settings, tmp_path / "run", tmp_path / "scratch")
     assert steps[0] == 13
     assert files_of(tmp_path / "run") == files_of(undisturbed)
@@ -199,7 +199,7 @@ def test_a_state_of_other_settings_is_told_apart_by_name_and_left_alone(
     assert {path: path.read_bytes() for path in states(tmp_path)} == foreign
     steps: list[int] = []
     honest = loop.seed_dropout
-    monkeypatch.setattr(loop, "seed_dropout", lambda seed, step: (steps.append(step), honest(seed, step)))
+    monkeypatch.setattr(loop, "seed_dropout", lambda seed, step, rank: (steps.append(step), honest(seed, step, rank)))
     finish(tiny_inputs, other, tmp_path / "other", tmp_path / "scratch")
     assert steps[0] == 13  # back at the other settings, their run goes on where it was
 

@@ -10,6 +10,7 @@ import torch
 
 from codeii.__main__ import main
 from codeii.artifacts import events
+from codeii.networks import prefetch
 from codeii.networks.batches import Inputs
 from codeii.training import loop, run
 from codeii.training.loop import Keeper
@@ -45,7 +46,7 @@ def test_one_sample_that_is_no_number_stops_the_run_and_the_last_good_state_stay
     capsys: pytest.CaptureFixture[str],
     value: float,
 ) -> None:
-    honest, steps, spoilt = loop.read, [], []
+    honest, steps, spoilt = prefetch.read, [], []
 
     def read(inputs: Inputs, picks: Any, device: torch.device) -> torch.Tensor:
         batch = honest(inputs, picks, device)
@@ -56,7 +57,7 @@ def test_one_sample_that_is_no_number_stops_the_run_and_the_last_good_state_stay
         return batch
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "read", read)
+        patch.setattr(prefetch, "read", read)
         patch.setattr(run, "Keeper", functools.partial(Keeper, every_s=-1.0))
         assert main(command(tiny_inputs, settings, tmp_path)) == 3
     said = capsys.readouterr().err

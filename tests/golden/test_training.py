@@ -15,7 +15,7 @@ from codeii.models import build
 from codeii.networks.batches import order_of, seed_dropout
 from codeii.networks.device import prepare
 from codeii.training import adamw
-from codeii.training.loop import loss_and_gradients
+from codeii.training.gradients import loss_and_gradients
 
 STORED = Path(__file__).with_name("training_losses.json")
 SETTINGS = {"filters": [8, 12, 16], "strides": [2, 2, 4], "kernel_size": 7, "dropout_rate": 0.1, "head_samples": 1}

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from codeii.models.s4 import S4, Settings, StateSpace, build, frequencies
 from codeii.training import adamw
-from codeii.training.loop import loss_and_gradients
+from codeii.training.gradients import loss_and_gradients
 
 EXACT = 1e-9
 TINY = {"width": 6, "layers": 2, "state_size": 4}

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from codeii.training import adamw
-from codeii.training.loop import loss_and_gradients
+from codeii.training.gradients import loss_and_gradients
 from codeii.training.objective import PLAIN, Objective, balanced_weights, shorten
 
 

@@ -16,6 +16,7 @@ from codeii.artifacts.checkpoint import Checkpoint, read_checkpoint
 from codeii.artifacts.targets import read_targets, write_targets
 from codeii.artifacts.tensor_store import read_tensor_store
 from codeii.models import rebuild
+from codeii.networks import prefetch
 from codeii.networks.batches import inputs_of, read, record_means
 from codeii.schema.params import Preprocessing
 from codeii.schema.recipe import Recipe
@@ -185,8 +186,8 @@ def test_what_happens_in_a_run_is_logged(
         assert event["seconds"] > 0 and event["records_per_s"] > 0
         assert 0 <= event["loader_share"] <= 1 and event["memory_mb"] > 10
     assert not {"seconds", "records_per_s"} & set(history)
-    honest = loop.read
-    monkeypatch.setattr(loop, "read", lambda *arguments: honest(*arguments) * float("nan"))
+    honest = prefetch.read
+    monkeypatch.setattr(prefetch, "read", lambda *arguments: honest(*arguments) * float("nan"))
     with pytest.raises(ValueError, match="loss nan"):
         run(tiny_inputs, {**tiny_settings, "seed": 1}, tmp_path / "run")
     assert events.read(tmp_path / "run.scratch")[-1]["reason"].startswith("ValueError: epoch 1, step 1: loss nan")

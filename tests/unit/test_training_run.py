@@ -13,6 +13,7 @@ from codeii.artifacts.checkpoint import read_checkpoint
 from codeii.artifacts.targets import read_targets
 from codeii.artifacts.tensor_store import read_tensor_store
 from codeii.models import rebuild
+from codeii.networks import prefetch
 from codeii.networks.batches import inputs_of, read
 from codeii.training import loop
 from codeii.training.run import train
@@ -146,12 +147,12 @@ def test_a_diverging_run_names_its_records_and_overwrites_nothing(
     short = with_recipe(tiny_settings, epochs=1)
     manifest = run(tiny_inputs, short, tmp_path / "run")
     before = {path.name: path.read_bytes() for path in manifest.parent.iterdir()}
-    honest = loop.read
+    honest = prefetch.read
 
     def spoilt(*args: Any) -> torch.Tensor:
         return honest(*args) * float("nan")
 
-    monkeypatch.setattr(loop, "read", spoilt)
+    monkeypatch.setattr(prefetch, "read", spoilt)
     with pytest.raises(ValueError, match=r"epoch 1, step 1: loss nan, .*; records of the batch: r\d+, r\d+"):
         run(tiny_inputs, {**short, "seed": 1}, tmp_path / "run")
     assert {path.name: path.read_bytes() for path in manifest.parent.iterdir()} == before

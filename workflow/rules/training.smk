@@ -17,17 +17,18 @@ rule train:
     priority: study.priority
     conda:
         "../../envs/study.yaml"
-    threads: study.threads
+    threads: study.training_threads
     resources:
-        gpu=1,
+        gpu=study.processes,
     params:
         settings=study.settings("train"),
         code=study.code("train"),
         init=study.initial_checkpoint,
+        launcher=study.launcher,
     message:
         "Training {wildcards.model} on {wildcards.experiment} ({wildcards.variant}), seed {wildcards.seed}"
     shell:
-        "python -m codeii train --tensors {input.tensors} --targets {input.targets} {params.init}"
+        "{params.launcher} -m codeii train --tensors {input.tensors} --targets {input.targets} {params.init}"
         " --settings {params.settings:q} --code {params.code}"
         " --scratch scratch/{wildcards.experiment}/{wildcards.model}/{wildcards.variant}/seed{wildcards.seed}"
         " --out results/runs/{wildcards.experiment}/{wildcards.model}/{wildcards.variant}/seed{wildcards.seed}"

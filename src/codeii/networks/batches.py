@@ -84,7 +84,7 @@ def cut(count: int, batch_size: int) -> list[slice]:
     return parts
 
 
-def seed_dropout(seed: int, step: int) -> None:
-    """Make the randomness inside the network a function of seed and step: a resumed run needs no stored state."""
-    words = np.random.SeedSequence((DROPOUT_STREAM, seed, step)).generate_state(2)
+def seed_dropout(seed: int, step: int, rank: int = 0) -> None:
+    """Make the randomness inside the network a function of seed, step and rank: a resumed run needs no stored state."""
+    words = np.random.SeedSequence((DROPOUT_STREAM, seed, step, rank)).generate_state(2)
     torch.manual_seed(int(words[0]) << 31 | int(words[1]) >> 1)

@@ -11,22 +11,34 @@ from torch.nn.modules.conv import _ConvNd
 
 from codeii.artifacts.tensor_store import blocks
 from codeii.networks.batches import Inputs, announced, cut, read
+from codeii.networks.ranks import ALONE, Ranks
 
 
 def answers(
-    network: nn.Module, ask: Callable[[Tensor], Tensor], inputs: Inputs, batch_size: int, device: torch.device
+    network: nn.Module,
+    ask: Callable[[Tensor], Tensor],
+    inputs: Inputs,
+    batch_size: int,
+    device: torch.device,
+    ranks: Ranks = ALONE,
 ) -> np.ndarray:
     """(input, ...) float32 answers in eval mode, in the order of the inputs; the network's mode is put back.
 
     ask : what to call on each batch: the network itself, or its `features`.
+    ranks : who share the work, batch by batch: every one gets all answers, the bits of a single process.
     """
     training = network.training
     network.eval()
+    batches = list(blocks(len(inputs), batch_size))
+    shares = [batches[share] for share in ranks.shares(len(batches))]
+    mine = shares[ranks.rank]
     with torch.inference_mode():
-        wanted = announced(inputs, list(blocks(len(inputs), batch_size)))
+        # A rank without a batch asks one nevertheless, to know the shape of an answer.
+        wanted = announced(inputs, mine or batches[:1])
         parts = [ask(read(inputs, part, device)).float().cpu().numpy() for part in wanted]
     network.train(training)
-    return np.concatenate(parts)
+    rows = [share[-1].stop - share[0].start if share else 0 for share in shares]
+    return ranks.gathered(np.concatenate(parts)[: rows[ranks.rank]], rows)
 
 
 def settle(network: nn.Module, inputs: Inputs, batch_size: int, device: torch.device) -> None:

@@ -44,6 +44,9 @@ class Recipe(Strict):
     compile: Literal["none", "default", "max"] = Field(
         "none", description="torch.compile, on a GPU; max: tuned for batches of one size, with CUDA graphs"
     )
+    processes: int = Field(
+        1, gt=0, le=64, description="that train one network together, one GPU each; other counts give other last bits"
+    )
     epochs: int = Field(gt=0, le=1000, description="passes over the training split")
     steps_at_least: int = Field(
         0, ge=0, description="an epoch passes several times over a training split too small for so many steps in all"

@@ -2,6 +2,7 @@
 
 Each kind of change has a random stream of its own, so that one more kind changes nothing about the others. What is
 drawn per record is drawn by numpy and the same on every device; the noise, one number per sample, is drawn there.
+Of several ranks each draws for the whole batch and uses what falls to its records: they change as on one.
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from codeii.schema.recipe import Augmentation
 from codeii.schema.units import MICROVOLTS_PER, microvolts_per
+from codeii.training.share import Share, share_of
 
 # After those of order and dropout in networks.batches; one stream per kind of change.
 AUGMENT_STREAM = 3
@@ -51,26 +53,43 @@ def changes_of(settings: Augmentation, rate_hz: int, samples: int, unit: str) ->
     )
 
 
-def augmented(changes: Changes, seed: int, step: int, x_BLT: Tensor, targets_BK: Tensor) -> tuple[Tensor, Tensor]:
-    """Signals and targets of a step, changed. Shapes stay, but for T where a crop is asked for."""
+def at_hand(changes: Changes, seed: int, step: int, share: Share) -> np.ndarray:
+    """Places in the batch of the records that a rank needs: its own, then those they are mixed with."""
+    if not changes.mixup_alpha:
+        return share.places
+    _, partners = _mixing(changes, seed, step, share.size)
+    return np.concatenate([share.places, np.setdiff1d(partners[share.places], share.places)])
+
+
+def augmented(
+    changes: Changes, seed: int, step: int, x_BLT: Tensor, targets_BK: Tensor, share: Share | None = None
+) -> tuple[Tensor, Tensor]:
+    """Signals and targets of a step, changed. Shapes stay, but for T where a crop is asked for.
+
+    share : of a rank, which gives the records `at_hand` and gets back its own; None: the whole batch
+    """
+    share = share or share_of(len(x_BLT), 1)
+    places = at_hand(changes, seed, step, share)
+    lot = _Lot(seed, step, share.size, slice(None) if share.whole else places)
     if changes.crop_samples or changes.shift_samples:
-        x_BLT = _moved(changes, seed, step, x_BLT)
+        x_BLT = _moved(changes, lot, x_BLT)
     if changes.amplitude_share:
-        draw = _stream(seed, step, AMPLITUDE)
-        factors = 1 + changes.amplitude_share * draw.uniform(-1, 1, len(x_BLT)) * _touched(changes, draw, len(x_BLT))
-        x_BLT = x_BLT * _to(x_BLT, factors)[:, None, None]
+        draw = lot.stream(AMPLITUDE)
+        factors = 1 + changes.amplitude_share * draw.uniform(-1, 1, lot.size) * _touched(changes, draw, lot.size)
+        x_BLT = x_BLT * _to(x_BLT, factors[lot.places])[:, None, None]
     if changes.noise:
-        x_BLT = _noisy(changes, seed, step, x_BLT)
+        x_BLT = _noisy(changes, lot, x_BLT)
     if changes.lead_dropout_probability:
-        drawn = _stream(seed, step, LEADS).random(x_BLT.shape[:2])
+        drawn = lot.stream(LEADS).random((lot.size, x_BLT.shape[1]))[lot.places]
         kept = (drawn >= changes.lead_dropout_probability) | (drawn == drawn.max(axis=1, keepdims=True))
         x_BLT = x_BLT * _to(x_BLT, kept)[:, :, None]
     if changes.mixup_alpha:
-        draw = _stream(seed, step, MIXUP)
-        share_B = _to(x_BLT, draw.beta(changes.mixup_alpha, changes.mixup_alpha, len(x_BLT)))
-        partner = torch.from_numpy(draw.permutation(len(x_BLT))).to(x_BLT.device)
-        x_BLT = torch.lerp(x_BLT[partner], x_BLT, share_B[:, None, None])
-        targets_BK = torch.lerp(targets_BK[partner], targets_BK, share_B[:, None])
+        shares, partners = (drawn[share.places] for drawn in _mixing(changes, seed, step, share.size))
+        order = np.argsort(places)
+        partner = torch.from_numpy(order[np.searchsorted(places, partners, sorter=order)]).to(x_BLT.device)
+        share_B, own = _to(x_BLT, shares), len(share.places)
+        x_BLT = torch.lerp(x_BLT[partner], x_BLT[:own], share_B[:, None, None])
+        targets_BK = torch.lerp(targets_BK[partner], targets_BK[:own], share_B[:, None])
     return x_BLT, targets_BK
 
 
@@ -82,25 +101,41 @@ def window(x_BLT: Tensor, begin_B: Tensor, length: int) -> Tensor:
     return x_BLT.gather(-1, place_BT[:, None].expand(-1, x_BLT.shape[1], -1)) * inside_BT[:, None]
 
 
-def _moved(changes: Changes, seed: int, step: int, x_BLT: Tensor) -> Tensor:
-    records, samples = len(x_BLT), x_BLT.shape[-1]
+@dataclass(frozen=True, slots=True)
+class _Lot:
+    """What is drawn for a batch, and whose draws are used."""
+
+    seed: int
+    step: int
+    size: int  # of the batch
+    places: slice | np.ndarray  # in it
+
+    def stream(self, kind: int) -> np.random.Generator:
+        return np.random.default_rng((AUGMENT_STREAM, self.seed, self.step, kind))
+
+
+def _moved(changes: Changes, lot: _Lot, x_BLT: Tensor) -> Tensor:
+    samples = x_BLT.shape[-1]
     length = changes.crop_samples or samples
-    begin = _stream(seed, step, CROP).integers(0, samples - length, records, endpoint=True)
-    draw = _stream(seed, step, SHIFT)
-    shift = draw.integers(-changes.shift_samples, changes.shift_samples, records, endpoint=True)
-    return window(x_BLT, torch.from_numpy(begin - shift * _touched(changes, draw, records)).to(x_BLT.device), length)
+    begin = lot.stream(CROP).integers(0, samples - length, lot.size, endpoint=True)
+    draw = lot.stream(SHIFT)
+    shift = draw.integers(-changes.shift_samples, changes.shift_samples, lot.size, endpoint=True)
+    begin = (begin - shift * _touched(changes, draw, lot.size))[lot.places]
+    return window(x_BLT, torch.from_numpy(begin).to(x_BLT.device), length)
 
 
-def _noisy(changes: Changes, seed: int, step: int, x_BLT: Tensor) -> Tensor:
-    draw = _stream(seed, step, NOISE)
+def _noisy(changes: Changes, lot: _Lot, x_BLT: Tensor) -> Tensor:
+    draw = lot.stream(NOISE)
     source = torch.Generator(x_BLT.device).manual_seed(int(draw.integers(2**63)))
-    noise_BLT = torch.randn(x_BLT.shape, generator=source, device=x_BLT.device, dtype=x_BLT.dtype)
-    strength_B = _to(x_BLT, changes.noise * _touched(changes, draw, len(x_BLT)))
-    return torch.addcmul(x_BLT, noise_BLT, strength_B[:, None, None])
+    drawn = torch.randn((lot.size, *x_BLT.shape[1:]), generator=source, device=x_BLT.device, dtype=x_BLT.dtype)
+    strength_B = _to(x_BLT, (changes.noise * _touched(changes, draw, lot.size))[lot.places])
+    return torch.addcmul(x_BLT, drawn[lot.places], strength_B[:, None, None])
 
 
-def _stream(seed: int, step: int, kind: int) -> np.random.Generator:
-    return np.random.default_rng((AUGMENT_STREAM, seed, step, kind))
+def _mixing(changes: Changes, seed: int, step: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """(size,) of each record of a batch: its share in the mixture, and the place of its partner."""
+    draw = _Lot(seed, step, size, slice(None)).stream(MIXUP)
+    return draw.beta(changes.mixup_alpha, changes.mixup_alpha, size), draw.permutation(size)
 
 
 def _touched(changes: Changes, draw: np.random.Generator, records: int) -> np.ndarray:

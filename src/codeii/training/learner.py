@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from codeii.networks.arithmetic import Arithmetic, Ask, asked_with
 from codeii.training import adam, adamw, sgd
 from codeii.training.average import average_of, follow
 from codeii.training.layers import Layers, freeze, to_train
@@ -21,6 +22,7 @@ class Learner:
     """A network with everything that belongs to its training; the tensors are changed in place."""
 
     network: nn.Module
+    ask: Ask  # what to call on a batch: the network under its arithmetic
     layers: Layers
     objective: Objective
     moments: dict[str, Tensor]
@@ -61,4 +63,5 @@ def learner_of(network: nn.Module, layers: Layers, plan: Plan, targets: np.ndarr
     objective = Objective(weights, recipe.loss.label_smoothing, recipe.accumulate, recipe.largest_gradient_norm)
     optimiser = OPTIMISERS[recipe.optimiser]
     average = average_of(network) if recipe.average_decay else {}
-    return Learner(network, layers, objective, optimiser.no_moments(network), average, optimiser.update)
+    ask = asked_with(Arithmetic(recipe.precision, recipe.compile), network, device)
+    return Learner(network, ask, layers, objective, optimiser.no_moments(network), average, optimiser.update)

@@ -74,6 +74,12 @@ def load(scratch: Path, made_of: Mapping[str, Any]) -> tuple[Position, Parts]:
     return Position(), {}
 
 
+def load_again(scratch: Path, made_of: Mapping[str, Any]) -> tuple[Position, Parts]:
+    """What `load` found, for another process of the same run; nothing is looked into, said or removed once more."""
+    states = _states(folder_of(scratch, made_of))
+    return _read(states[-1]) if states else (Position(), {})
+
+
 def clear(scratch: Path, made_of: Mapping[str, Any]) -> None:
     """Remove the states of a finished run; those of other runs stay."""
     folder = folder_of(scratch, made_of)

@@ -1,8 +1,10 @@
 """Trains one network: from tensors, targets and perhaps a checkpoint to a checkpoint with its history."""
 
 import math
+import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, astuple, fields
 from pathlib import Path
 from typing import Any, cast
@@ -26,6 +28,7 @@ from codeii.artifacts.tensor_store import TensorStore, read_tensor_store
 from codeii.networks.batches import Inputs
 from codeii.networks.device import prepare
 from codeii.networks.inference import answers, settle
+from codeii.networks.ranks import Ranks, ranks_of, together
 from codeii.schema.leads import LEAD_SETS
 from codeii.training import resume
 from codeii.training.augment import changes_of
@@ -58,16 +61,20 @@ def train(
     scratch : folder of the unfinished run's state; a killed run continues there and ends with the same bits
     max_minutes : after which the run saves its state and ends with SystemExit(75); None: never
 
+    Where torchrun started several processes, each calls this with the same arguments; the first one writes.
+
     Raises ValueError when inputs do not fit together or the run diverges; nothing is written then.
     """
     until = time.monotonic() + 60 * max_minutes if max_minutes is not None else math.inf
     wanted = TrainSettings.model_validate(dict(settings))
-    device = prepare(wanted.recipe.threads)
+    ranks = ranks_of(os.environ)
+    device = ranks.device(prepare(wanted.recipe.threads))
     inputs = {"tensors": tensors, "targets": targets, **({"init": init} if init else {})}
-    made_of = {"settings": wanted.model_dump(mode="json"), "code": code, "environment": environment()}
-    made_of |= {"device": device.type, "inputs": {name: sha256_of(path) for name, path in inputs.items()}}
-    keeper = Keeper(scratch, made_of, until)
-    with faults_told(scratch):
+    made_of: dict[str, Any] = {"settings": wanted.model_dump(mode="json"), "code": code, "environment": environment()}
+    made_of |= {"device": device.type, "processes": ranks.count}
+    made_of |= {"inputs": {name: sha256_of(path) for name, path in inputs.items()}}
+    keeper = Keeper(scratch, made_of, until, ranks)
+    with faults_told(scratch) if ranks.first else nullcontext():
         store, truth = read_tensor_store(tensors), read_targets(targets)
         checkpoint = read_checkpoint(init) if init else None
         network = initialise(wanted, store, len(truth.classes), checkpoint).to(device)
@@ -76,7 +83,10 @@ def train(
             "train": examples_of(store, truth, rows),
             "validation": examples_of(store, truth, truth.of("validation")),
         }
-        history, weights = _trained(wanted, network, examples, store, device, keeper)
+        with together(ranks, device):
+            history, weights = _trained(wanted, network, examples, store, device, keeper)
+        if not ranks.first:
+            return
         best = best_epoch(history, wanted.recipe.select_by)
         write_checkpoint(
             folder,
@@ -86,7 +96,11 @@ def train(
             settings=settings,
             code=code,
             inputs=inputs.values(),
-            facts=_facts(wanted, truth.classes, examples, history, best) | published_origin(checkpoint),
+            facts={
+                **_facts(wanted, truth.classes, examples, history, best),
+                **published_origin(checkpoint),
+                "processes": ranks.count,
+            },
             synthetic=store.manifest.synthetic or truth.manifest.synthetic or _is_synthetic(checkpoint),
         )
     resume.clear(scratch, made_of)
@@ -110,7 +124,7 @@ def _trained(
 ) -> tuple[list[EpochRow], dict[str, Tensor]]:
     """History and best weights of the whole network. Stages that stay random get statistics of the training records."""
     recipe, training, validation = wanted.recipe, examples["train"], examples["validation"]
-    if wanted.init == "random" and wanted.mode != "full":
+    if wanted.init == "random" and wanted.mode != "full":  # on every rank: statistics divided would be others
         settle(network, training.inputs, VALIDATION_BATCH, device)
     if wanted.mode == "linear_probe":
         return _probed(wanted, network, examples, device, keeper)
@@ -133,7 +147,7 @@ def _probed(
     """
     plan = plan_of(len(examples["train"].inputs), wanted.seed, wanted.learning_rate, wanted.recipe)
     frozen = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
-    features = {split: _features(network, part, device) for split, part in examples.items()}
+    features = {split: _features(network, part, device, keeper.ranks) for split, part in examples.items()}
     center, spread = features["train"].mean(axis=0), features["train"].std(axis=0)
     spread[spread < SMALLEST_SPREAD] = 1.0  # a feature that never changes
     of_split = {split: _with(part, (features[split] - center) / spread) for split, part in examples.items()}
@@ -142,11 +156,10 @@ def _probed(
     return position.history, {**frozen, **{HEAD + name: value for name, value in head.items()}}
 
 
-def _features(network: nn.Module, examples: Examples, device: torch.device) -> np.ndarray:
+def _features(network: nn.Module, examples: Examples, device: torch.device, ranks: Ranks) -> np.ndarray:
     """(record, C) float32 features of the examples, in eval mode."""
-    return answers(
-        network, cast(Callable[[Tensor], Tensor], network.features), examples.inputs, VALIDATION_BATCH, device
-    )
+    ask = cast(Callable[[Tensor], Tensor], network.features)
+    return answers(network, ask, examples.inputs, VALIDATION_BATCH, device, ranks)
 
 
 def _with(examples: Examples, features_BC: np.ndarray) -> Examples:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from codeii.schema.params import Params
+from codeii.schema.recipe import Recipe
 from codeii.workflow.job import Job
 from codeii.workflow.jobs import all_jobs
 from codeii.workflow.load import check_params
@@ -87,9 +88,26 @@ class Study:
         return int(wildcards.experiment in started_from)
 
     def threads(self, wildcards: Any) -> int:
-        """CPU threads of a training or prediction job, from its recipe."""
-        experiment = self.params.experiments[wildcards.experiment]
-        return self.params.recipes[experiment.recipe].threads
+        """CPU threads of a prediction job, from its recipe."""
+        return self._recipe(wildcards).threads
+
+    def training_threads(self, wildcards: Any) -> int:
+        """CPU threads of a training, all processes together."""
+        return self.threads(wildcards) * self.processes(wildcards)
+
+    def processes(self, wildcards: Any) -> int:
+        """Processes of a training, from its recipe: as many GPUs."""
+        return self._recipe(wildcards).processes
+
+    def launcher(self, wildcards: Any) -> str:
+        """Params function of `train`: what starts its processes. By this name, torchrun is that of the same Python."""
+        processes = self.processes(wildcards)
+        if processes == 1:
+            return "python"
+        return f"python -m torch.distributed.run --standalone --nproc-per-node {processes}"
+
+    def _recipe(self, wildcards: Any) -> Recipe:
+        return self.params.recipes[self.params.experiments[wildcards.experiment].recipe]
 
     def manifests(self, *rules: str) -> list[str]:
         """Manifests of every job of the given rules."""
