@@ -205,7 +205,7 @@ def looks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize("harm", [flip, replace, Path.unlink, Path.touch], ids=["flip", "replace", "unlink", "touch"])
 @pytest.mark.parametrize("harmed", ["a", "x/c", "x/y/e"])
 def test_a_receipt_is_silent_after_any_change(here: Path, harm, harmed: str) -> None:
-    paths = [Path(name) for name in ("a", "x/b", "x/c", "x/y/d", "x/y/e")]  # alone and beside others
+    paths = [Path(name) for name in ("a", "x/b", "x/c", "z/b", "z/c", "x/y/d", "x/y/e")]  # alone, and beside others
     for path in reversed(paths):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"content")

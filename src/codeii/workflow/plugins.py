@@ -32,10 +32,9 @@ def model_settings(name: str) -> type[BaseModel]:
     Only the class and the imports from pydantic and typing are run, which the contract of a model file allows.
     """
     path = PACKAGE / "models" / f"{name}.py"
-    tree = ast.parse(path.read_text(encoding="utf-8"))
     wanted: list[ast.stmt] = [
         node
-        for node in tree.body
+        for node in _tree_of(path).body
         if (isinstance(node, ast.ImportFrom) and node.module in ("pydantic", "typing"))
         or (isinstance(node, ast.ClassDef) and node.name == "Settings")
     ]
@@ -47,7 +46,7 @@ def model_settings(name: str) -> type[BaseModel]:
 
 def docstring_hash(folder: str, name: str) -> str:
     """Hash of the docstring of a figure's or table's file, which is its caption."""
-    text = ast.get_docstring(ast.parse((PACKAGE / folder / f"{name}.py").read_text(encoding="utf-8"))) or ""
+    text = ast.get_docstring(_tree_of(PACKAGE / folder / f"{name}.py")) or ""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -55,7 +54,12 @@ def docstring_hash(folder: str, name: str) -> str:
 def needs_of(folder: str, name: str) -> tuple[str, ...]:
     """The `NEEDS` of a figure's or table's file: which kinds of artefacts it reads."""
     path = PACKAGE / folder / f"{name}.py"
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    for node in _tree_of(path).body:
         if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "NEEDS" for t in node.targets):
             return tuple(ast.literal_eval(node.value))
     raise ValueError(f"{path}: has no NEEDS")
+
+
+@cache
+def _tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
