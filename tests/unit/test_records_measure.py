@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from codeii.formats.wfdb import read_record
 from codeii.records.electrodes import suspicions
-from codeii.records.measure import Look, longest_still, look_at, measures_of
+from codeii.records.measure import look_at, measures_of
 from codeii.records.quality import identical, notice, repeated_s
+from codeii.records.sums import longest_still
 from codeii.schema.leads import EIGHT, LEADS, in_standard_order, largest_limb_lead_gap, limb_lead_residual
 from codeii.schema.record import Record
 from codeii.sources import code15, cpsc2018, ptbxl
@@ -172,8 +173,7 @@ def exchanged(signal: np.ndarray, pair: str) -> np.ndarray:
 
 
 def suspected(signal: np.ndarray, rate_hz: int) -> list[str]:
-    look: Look = look_at(signal, rate_hz)
-    return suspicions(look.slopes, look.slopes_hz)
+    return suspicions(look_at(signal, rate_hz))
 
 
 def test_arms_exchanged_in_a_twin_are_suspected_and_a_mirrored_heart_is_not() -> None:

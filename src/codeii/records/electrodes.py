@@ -10,6 +10,7 @@ from itertools import combinations
 
 import numpy as np
 
+from codeii.records.measure import Look
 from codeii.schema.leads import LEADS
 
 CHEST = LEADS[6:]
@@ -23,22 +24,18 @@ FEWEST = 100  # moments (of 100 a second) outside QRS complexes that a compariso
 _ROW = {name: index for index, name in enumerate(LEADS)}
 
 
-def suspicions(slopes: np.ndarray, coarse_hz: float) -> list[str]:
-    """One flag at most: `swap_suspected:LA-RA` (or another pair) or `inversion_suspected:V3`.
-
-    slopes : (12, moment) differences of the signal over two moments, `coarse_hz` moments a second.
-    """
-    products = (slopes @ slopes.T).astype(np.float64)
-    size = np.sqrt(products.diagonal())
-    alike = products / (size[:, None] * size + 1e-9)
+def suspicions(look: Look) -> list[str]:
+    """One flag at most: `swap_suspected:LA-RA` (or another pair) or `inversion_suspected:V3`."""
+    size = np.sqrt(look.products.diagonal())
+    alike = look.products / (size[:, None] * size + 1e-9)
     # limbs are judged by V6, which is in doubt itself where the chest is
-    return _chest(alike[6:, 6:], size[6:]) or _limbs(slopes, coarse_hz, alike, size)
+    return _chest(alike[6:, 6:], size[6:]) or _limbs(look, alike, size)
 
 
-def _limbs(slopes: np.ndarray, coarse_hz: float, alike: np.ndarray, size: np.ndarray) -> list[str]:
+def _limbs(look: Look, alike: np.ndarray, size: np.ndarray) -> list[str]:
     of_i, of_ii, _, of_avr = alike[_ROW["V6"], :4].tolist()
     name, pair = ("I", "LA-RA") if of_i < of_ii else ("II", "RA-LL")
-    if min(of_i, of_ii) < OPPOSED and of_avr > AVR_FALLS and _slowly_opposed(slopes, coarse_hz, name):
+    if min(of_i, of_ii) < OPPOSED and of_avr > AVR_FALLS and _slowly_opposed(look, name):
         return [f"swap_suspected:{pair}"]
     for pair, (name, share) in SILENT.items():
         if 0 < size[_ROW[name]] < share * size[:3].max():
@@ -46,8 +43,9 @@ def _limbs(slopes: np.ndarray, coarse_hz: float, alike: np.ndarray, size: np.nda
     return []
 
 
-def _slowly_opposed(slopes: np.ndarray, coarse_hz: float, name: str) -> bool:
+def _slowly_opposed(look: Look, name: str) -> bool:
     """Whether P and T waves of a limb lead go against those of V6 too; an axis far to the left turns over QRS alone."""
+    slopes, coarse_hz = look.slopes.astype(np.float64), look.slopes_hz
     energy = (slopes * slopes).sum(axis=0)
     loud = energy > LOUD * np.quantile(energy, 0.99)
     margin = round(QUIET_S * coarse_hz)
