@@ -265,7 +265,8 @@ def test_chest_leads_turned_over_inside_the_row_are_suspected(published: list[Re
 def test_every_order_of_the_chest_is_one_way_there_and_names_its_pair() -> None:
     from codeii.records.electrodes import _ways
 
-    flags, start, end, sign = _ways()
+    flags, places, twice_sign = _ways()
+    start, end, sign = places // 12 - 6, places % 12 - 6, twice_sign / 2
     assert flags[0] == "" and len(flags) == 1 + 15 + 4 == len(start)
     assert {flag.split(":")[1] for flag in flags[1:16]} == {f"V{a}-V{b}" for a, b in combinations(range(1, 7), 2)}
     assert (start[:, 1:] == end[:, :-1]).all() and sorted([*start[5].tolist(), end[5, -1]]) == list(range(6))

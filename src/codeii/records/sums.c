@@ -6,6 +6,7 @@ enum { LEADS = 12, LIMBS = 6, TONES = 3, WAVES = 2 * TONES, BLOCK = 1 << 17, MOM
 enum { NEAR = 1 << 13 };                                  /* words for buckets at hand: memory of the heap is slow */
 
 typedef int16_t sixteen __attribute__((vector_size(32)));
+typedef int8_t bytes __attribute__((vector_size(16)));
 typedef int64_t wide __attribute__((vector_size(64)));
 typedef uint32_t marks __attribute__((vector_size(32)));
 
@@ -16,18 +17,31 @@ typedef struct {
     double lines[2], products[LEADS * LEADS];
 } sums;
 
+typedef struct {
+    int64_t samples, rate, length, bits, thin;            /* length of a stretch; bits of a mark that make a bucket */
+    const int16_t *waves;                                 /* (6, length) */
+    const uint32_t *lots;                                 /* (12,) weights of a mark */
+} ask;
+
 INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 INLINE int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 
 INLINE integers larger(integers a, integers b) { return a ^ ((a ^ b) & (b > a)); }
 
-/* Eight samples, or as many as are left and zeros. */
-INLINE counts eight(const int16_t *x, int64_t left)
+/* Eight samples. */
+INLINE counts eight(const int16_t *x)
 {
-    counts row = {0};
-    if (left >= 8) memcpy(&row, x, sizeof row);           /* a length that is known is no call */
-    else for (int64_t i = 0; i < left; i++) row[i] = x[i];
+    counts row;
+    memcpy(&row, x, sizeof row);
     return row;
+}
+
+/* The last samples of each lead, and zeros: rows of eight. */
+static void last_of(const int16_t *x, int64_t samples, int64_t start, int16_t *last)
+{
+    memset(last, 0, 8 * LEADS * sizeof *last);
+    for (int lead = 0; lead < LEADS; lead++)
+        memcpy(last + 8 * lead, x + lead * samples + start, (samples - start) * sizeof *last);
 }
 
 static int64_t sum_of(const int16_t *x, int64_t length)
@@ -42,15 +56,16 @@ static int64_t sum_of(const int16_t *x, int64_t length)
     return total;
 }
 
-/* Range of the sums of whole seconds. */
-static int64_t swing_of(const int16_t *x, int64_t seconds, int64_t rate)
+/* Sum of all samples, and the range of the sums of whole seconds. */
+static int64_t total_of(const int16_t *x, int64_t samples, int64_t seconds, int64_t rate, int64_t *swing)
 {
-    int64_t low = INT64_MAX, high = INT64_MIN;
+    int64_t low = INT64_MAX, high = INT64_MIN, total = sum_of(x + seconds * rate, samples - seconds * rate);
     for (int64_t second = 0; second < seconds; second++) {
         const int64_t sum = sum_of(x + second * rate, rate);
-        low = least(low, sum), high = most(high, sum);
+        low = least(low, sum), high = most(high, sum), total += sum;
     }
-    return high - low;
+    *swing = most(*swing, high - low);
+    return total;
 }
 
 static void extremes_of(const int16_t *x, int64_t length, int64_t *low, int64_t *high, int64_t *step)
@@ -68,18 +83,29 @@ static void extremes_of(const int16_t *x, int64_t length, int64_t *low, int64_t 
     *low = least_x, *high = most_x, *step = most(*step, most_step);
 }
 
-/* Sixty-four bits: which samples are equal to their next, beyond `length` none. */
+/* Sixteen bits: which samples are equal to their next. */
+INLINE uint64_t sixteen_bits(const int16_t *x)
+{
+    sixteen here, next;
+    memcpy(&here, x, sizeof here);
+    memcpy(&next, x + 1, sizeof next);
+    const bytes equal = __builtin_convertvector(here == next, bytes);
+#if defined(__SSE2__)
+    typedef char native __attribute__((vector_size(16)));
+    return (uint64_t)(uint32_t)__builtin_ia32_pmovmskb128((native)equal);
+#else
+    uint64_t bits = 0;
+    for (int i = 0; i < 16; i++) bits |= (uint64_t)(equal[i] & 1) << i;
+    return bits;
+#endif
+}
+
+/* Sixty-four bits, of which those from `length` on are none. */
 INLINE uint64_t equal_to_next(const int16_t *x, int64_t length)
 {
-    uint8_t equal[64] = {0};
     uint64_t bits = 0;
-    if (length >= 64) for (int i = 0; i < 64; i++) equal[i] = x[i] == x[i + 1];
-    else for (int64_t i = 0; i < length; i++) equal[i] = x[i] == x[i + 1];
-    for (int i = 0; i < 8; i++) {
-        uint64_t bytes = 0;
-        for (int j = 0; j < 8; j++) bytes |= (uint64_t)equal[8 * i + j] << (8 * j);
-        bits |= (bytes * 0x0102040810204080u >> 56) << (8 * i);
-    }
+    if (length >= 64) UNROLL for (int i = 0; i < 4; i++) bits |= sixteen_bits(x + 16 * i) << (16 * i);
+    else for (int64_t i = 0; i < length; i++) bits |= (uint64_t)(x[i] == x[i + 1]) << i;
     return bits;
 }
 
@@ -101,51 +127,70 @@ static int64_t longest_still(const int16_t *x, int64_t length)
     return most(longest, before);
 }
 
-/* Squares of I and II and of the doubled distances of the other limb leads from those derived; the largest of these.
-   In double precision a block's sum is exact. */
+/* Eight samples of I and II and of the doubled distances of the other limb leads from those derived; the largest. */
+INLINE void add_limbs(const int16_t *x, int64_t stride, lanes *square, integers *gap)
+{
+    integers told[LIMBS];
+    UNROLL for (int lead = 0; lead < LIMBS; lead++)
+        told[lead] = __builtin_convertvector(eight(x + lead * stride), integers);
+    const integers one = told[0], two = told[1];
+    told[2] = 2 * (told[2] + one - two);                  /* III = II - I */
+    told[3] = 2 * told[3] + one + two;                    /* aVR = -(I + II) / 2 */
+    told[4] = 2 * (told[4] - one) + two;                  /* aVL = I - II / 2 */
+    told[5] = 2 * (told[5] - two) + one;                  /* aVF = II - I / 2 */
+    UNROLL for (int lead = 0; lead < LIMBS; lead++) {
+        const lanes value = __builtin_convertvector(told[lead], lanes);
+        square[lead] += value * value;
+        if (lead > 1) *gap = larger(*gap, larger(told[lead], -told[lead]));
+    }
+}
+
+/* Sums of their squares, exact in double precision within a block, and the largest distance. */
 static void limb_law(const int16_t *x, int64_t samples, sums *f)
 {
     integers gap = {0};
+    int16_t last[8 * LEADS];
     for (int64_t start = 0; start < samples; start += BLOCK) {
         lanes square[LIMBS] = {{0}};
-        for (int64_t i = start; i < least(samples, start + BLOCK); i += 8) {
-            integers told[LIMBS];
-            UNROLL for (int lead = 0; lead < LIMBS; lead++)
-                told[lead] = __builtin_convertvector(eight(x + lead * samples + i, samples - i), integers);
-            const integers one = told[0], two = told[1];
-            told[2] = 2 * (told[2] + one - two);          /* III = II - I */
-            told[3] = 2 * told[3] + one + two;            /* aVR = -(I + II) / 2 */
-            told[4] = 2 * (told[4] - one) + two;          /* aVL = I - II / 2 */
-            told[5] = 2 * (told[5] - two) + one;          /* aVF = II - I / 2 */
-            UNROLL for (int lead = 0; lead < LIMBS; lead++) {
-                const lanes value = __builtin_convertvector(told[lead], lanes);
-                square[lead] += value * value;
-                if (lead > 1) gap = larger(gap, larger(told[lead], -told[lead]));
-            }
+        int64_t i = start;
+        for (; i + 8 <= least(samples, start + BLOCK); i += 8) add_limbs(x + i, samples, square, &gap);
+        if (i < samples && i < start + BLOCK) {
+            last_of(x, samples, i, last);
+            add_limbs(last, 8, square, &gap);
         }
         for (int lead = 0; lead < LIMBS; lead++)
-            for (int i = 0; i < 8; i++) f->squares[lead] += (int64_t)square[lead][i];
+            for (int k = 0; k < 8; k++) f->squares[lead] += (int64_t)square[lead][k];
     }
-    for (int i = 0; i < 8; i++) f->gap = most(f->gap, gap[i]);
+    for (int k = 0; k < 8; k++) f->gap = most(f->gap, gap[k]);
+}
+
+/* How many of `count` samples, at most eight, have a mark in a bucket that was met before. */
+INLINE int64_t met_before(const int16_t *x, int64_t stride, int64_t count, const uint32_t *lots, int64_t bits,
+                          uint64_t *met)
+{
+    int64_t repeats = 0;
+    marks mark = {0};
+    UNROLL for (int lead = 0; lead < LEADS; lead++)
+        mark += lots[lead] * (marks)__builtin_convertvector(eight(x + lead * stride), integers);
+    mark >>= 32 - bits;
+    UNROLL for (int k = 0; k < 8; k++) {
+        if (k >= count) break;
+        const uint64_t word = met[mark[k] >> 6], bit = (uint64_t)1 << (mark[k] & 63);
+        repeats += (word & bit) != 0;
+        met[mark[k] >> 6] = word | bit;
+    }
+    return repeats;
 }
 
 /* Samples whose mark falls into a bucket that was met before; all of `met` is zero. */
 static int64_t repeats_in(const int16_t *x, int64_t samples, const uint32_t *lots, int64_t bits, uint64_t *met)
 {
-    int64_t repeats = 0;
-    for (int64_t i = 0; i < samples; i += 8) {
-        const int64_t left = samples - i;
-        marks mark = {0};
-        UNROLL for (int lead = 0; lead < LEADS; lead++)
-            mark += lots[lead] * (marks)__builtin_convertvector(eight(x + lead * samples + i, left), integers);
-        mark >>= 32 - bits;
-        for (int k = 0; k < (left < 8 ? left : 8); k++) {
-            const uint64_t word = met[mark[k] >> 6], bit = (uint64_t)1 << (mark[k] & 63);
-            repeats += (word & bit) != 0;
-            met[mark[k] >> 6] = word | bit;
-        }
-    }
-    return repeats;
+    int64_t repeats = 0, i = 0;
+    int16_t last[8 * LEADS];
+    for (; i + 8 <= samples; i += 8) repeats += met_before(x + i, samples, 8, lots, bits, met);
+    if (i == samples) return repeats;
+    last_of(x, samples, i, last);
+    return repeats + met_before(last, 8, samples - i, lots, bits, met);
 }
 
 /* The same with memory of its own; -1 where there is none. */
@@ -239,7 +284,9 @@ static void products_of(const int16_t *x, int64_t samples, int64_t thin, sums *f
         for (int lead = 0; lead < LEADS; lead++) {
             const int16_t *at = x + lead * samples + start * thin;
             double *slope = (double *)slopes[lead];
-            for (int64_t k = 0; k < count; k++) slope[k] = at[(k + 2) * thin] - at[k * thin];
+            int32_t coarse[MOMENTS + 2];
+            for (int64_t k = 0; k < count + 2; k++) coarse[k] = at[k * thin];
+            for (int64_t k = 0; k < count; k++) slope[k] = coarse[k + 2] - coarse[k];
             for (int64_t k = count; k < 8 * vectors; k++) slope[k] = 0;
         }
         for (int i = 0; i < LEADS / HIGH; i++)
@@ -255,24 +302,21 @@ static void products_of(const int16_t *x, int64_t samples, int64_t thin, sums *f
         }
 }
 
-/* signal : (12, samples) int16, at least one second of it; waves : (6, length) int16, of one stretch;
-   lots : (12,) weights of the marks, of which `bits` make a bucket; thin : samples from one moment to the next
+/* signal : (12, samples) int16, at least one second of it
    returns 0 where there is no memory for the marks */
-int sums_of(const int16_t *signal, int64_t samples, int64_t rate, const int16_t *waves, int64_t length,
-            const uint32_t *lots, int64_t bits, int64_t thin, sums *f)
+int sums_of(const int16_t *signal, const ask *asked, sums *f)
 {
-    const int64_t seconds = samples / length * (length / rate);
+    const int64_t samples = asked->samples, rate = asked->rate, seconds = samples / asked->length * (asked->length / rate);
     memset(f, 0, sizeof *f);
     for (int lead = 0; lead < LEADS; lead++) {
         const int16_t *x = signal + lead * samples;
         extremes_of(x, samples, &f->low[lead], &f->high[lead], &f->step);
-        f->total[lead] = sum_of(x, samples);
-        f->swing = most(f->swing, swing_of(x, seconds, rate));
+        f->total[lead] = total_of(x, samples, seconds, rate, &f->swing);
         f->still = most(f->still, longest_still(x, samples) + 1);
     }
     limb_law(signal, samples, f);
-    lines_of(signal, samples, waves, length, f);
-    products_of(signal, samples, thin, f);
-    f->repeats = repeats_of(signal, samples, lots, bits);
+    lines_of(signal, samples, asked->waves, asked->length, f);
+    products_of(signal, samples, asked->thin, f);
+    f->repeats = repeats_of(signal, samples, asked->lots, asked->bits);
     return f->repeats >= 0;
 }

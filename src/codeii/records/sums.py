@@ -7,7 +7,7 @@ about a fiftieth of a millisecond.
 
 import ctypes
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +50,13 @@ class _Found(ctypes.Structure):
     )
 
 
+class _Ask(ctypes.Structure):
+    _fields_ = (
+        *((name, ctypes.c_int64) for name in ("samples", "rate", "length", "bits", "thin")),
+        *((name, ctypes.c_void_p) for name in ("waves", "lots")),
+    )
+
+
 def sums_of(signal_uv: np.ndarray, rate_hz: int) -> Sums:
     """The sums of a (12, sample) int16 signal of at least one second, by the kernel where there is one."""
     library = load_library(SOURCE)
@@ -66,7 +73,7 @@ def thin(rate_hz: int) -> int:
     return max(1, rate_hz // SHAPE_HZ)
 
 
-@cache
+@lru_cache(maxsize=64)  # rates and lengths may be many
 def waves(rate_hz: int, samples: int) -> np.ndarray:
     """(6, sample) int16: cosines, then sines of `TONES_HZ` under a window of Hann, `WAVE` high."""
     turns = 2 * np.pi * np.outer(TONES_HZ, np.arange(samples) / rate_hz)
@@ -84,21 +91,19 @@ def _bits(samples: int) -> int:
     return min(32, samples.bit_length() + SPARE)
 
 
+@lru_cache(maxsize=64)
+def _ask(rate_hz: int, samples: int) -> tuple[_Ask, np.ndarray, np.ndarray]:
+    """What the kernel is told besides the signal, with the arrays it points to."""
+    length, lots = stretch(rate_hz, samples), _lots()
+    wave = waves(rate_hz, length)
+    told = _Ask(samples, rate_hz, length, _bits(samples), thin(rate_hz), _address(wave), _address(lots))
+    return told, wave, lots
+
+
 def _by_kernel(library: ctypes.CDLL, signal_uv: np.ndarray, rate_hz: int) -> Sums:
     signal, found, samples = np.ascontiguousarray(signal_uv), _Found(), signal_uv.shape[1]
-    length = stretch(rate_hz, samples)
-    done = library.sums_of(
-        ctypes.c_void_p(_address(signal)),
-        ctypes.c_int64(samples),
-        ctypes.c_int64(rate_hz),
-        ctypes.c_void_p(_address(waves(rate_hz, length))),
-        ctypes.c_int64(length),
-        ctypes.c_void_p(_address(_lots())),
-        ctypes.c_int64(_bits(samples)),
-        ctypes.c_int64(thin(rate_hz)),
-        ctypes.byref(found),
-    )
-    if not done:
+    told = _ask(rate_hz, samples)[0]
+    if not library.sums_of(ctypes.c_void_p(_address(signal)), ctypes.byref(told), ctypes.byref(found)):
         raise MemoryError(f"no memory for the marks of {samples} samples")
     return Sums(
         *(found.low[:], found.high[:], found.total[:], found.squares[:]),
