@@ -94,7 +94,7 @@ def _stopped(look: Look) -> tuple[list[str], float]:
     cut = (signal >= LARGEST_UV) | (signal <= -LARGEST_UV) if _at_limit(look) else np.zeros(0, bool)
     if look.still < HELD_S * look.rate_hz or not any(look.peaks_uv):
         return [], int(np.count_nonzero(cut)) / signal.size
-    flat = np.equal(look.peaks_uv, 0)
+    flat = np.array(look.peaks_uv) == 0
     at = held(signal, HELD_S * look.rate_hz) & ~flat[:, None]
     saturated = at.any(axis=1)
     flags = [f"saturated:{name}" for name, is_held in zip(LEADS, saturated, strict=True) if is_held]

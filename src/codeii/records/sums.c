@@ -1,14 +1,10 @@
 /* The exact sums of one record that sums.py describes: whole numbers, so that no order of adding shows. */
-#include <stdlib.h>
-#include "lanes.h"
+#include "marks.h"
+#include "tones.h"
 
-enum { LEADS = 12, LIMBS = 6, TONES = 3, WAVES = 2 * TONES, BLOCK = 1 << 17, MOMENTS = 256, HIGH = 3, WIDE = 4 };
-enum { NEAR = 1 << 13 };                                  /* words for buckets at hand: memory of the heap is slow */
+enum { LIMBS = 6, BLOCK = 1 << 17, MOMENTS = 256, HIGH = 3, WIDE = 4 };
 
-typedef int16_t sixteen __attribute__((vector_size(32)));
 typedef int8_t bytes __attribute__((vector_size(16)));
-typedef int64_t wide __attribute__((vector_size(64)));
-typedef uint32_t marks __attribute__((vector_size(32)));
 
 typedef struct {
     int64_t low[LEADS], high[LEADS], total[LEADS];
@@ -26,22 +22,11 @@ typedef struct {
 INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 INLINE int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 
-INLINE integers larger(integers a, integers b) { return a ^ ((a ^ b) & (b > a)); }
-
-/* Eight samples. */
-INLINE counts eight(const int16_t *x)
+INLINE integers larger(integers a, integers b)
 {
-    counts row;
-    memcpy(&row, x, sizeof row);
-    return row;
-}
-
-/* The last samples of each lead, and zeros: rows of eight. */
-static void last_of(const int16_t *x, int64_t samples, int64_t start, int16_t *last)
-{
-    memset(last, 0, 8 * LEADS * sizeof *last);
-    for (int lead = 0; lead < LEADS; lead++)
-        memcpy(last + 8 * lead, x + lead * samples + start, (samples - start) * sizeof *last);
+    integers found;
+    for (int k = 0; k < 8; k++) found[k] = a[k] > b[k] ? a[k] : b[k];
+    return found;
 }
 
 static int64_t sum_of(const int16_t *x, int64_t length)
@@ -164,104 +149,6 @@ static void limb_law(const int16_t *x, int64_t samples, sums *f)
     for (int k = 0; k < 8; k++) f->gap = most(f->gap, gap[k]);
 }
 
-/* How many of `count` samples, at most eight, have a mark in a bucket that was met before. */
-INLINE int64_t met_before(const int16_t *x, int64_t stride, int64_t count, const uint32_t *lots, int64_t bits,
-                          uint64_t *met)
-{
-    int64_t repeats = 0;
-    marks mark = {0};
-    UNROLL for (int lead = 0; lead < LEADS; lead++)
-        mark += lots[lead] * (marks)__builtin_convertvector(eight(x + lead * stride), integers);
-    mark >>= 32 - bits;
-    UNROLL for (int k = 0; k < 8; k++) {
-        if (k >= count) break;
-        const uint64_t word = met[mark[k] >> 6], bit = (uint64_t)1 << (mark[k] & 63);
-        repeats += (word & bit) != 0;
-        met[mark[k] >> 6] = word | bit;
-    }
-    return repeats;
-}
-
-/* Samples whose mark falls into a bucket that was met before; all of `met` is zero. */
-static int64_t repeats_in(const int16_t *x, int64_t samples, const uint32_t *lots, int64_t bits, uint64_t *met)
-{
-    int64_t repeats = 0, i = 0;
-    int16_t last[8 * LEADS];
-    for (; i + 8 <= samples; i += 8) repeats += met_before(x + i, samples, 8, lots, bits, met);
-    if (i == samples) return repeats;
-    last_of(x, samples, i, last);
-    return repeats + met_before(last, 8, samples - i, lots, bits, met);
-}
-
-/* The same with memory of its own; -1 where there is none. */
-static int64_t repeats_of(const int16_t *x, int64_t samples, const uint32_t *lots, int64_t bits)
-{
-    const int64_t words = (int64_t)1 << (bits - 6);
-    if (words <= NEAR) {
-        uint64_t near[NEAR];
-        memset(near, 0, words * sizeof *near);
-        return repeats_in(x, samples, lots, bits, near);
-    }
-    uint64_t *met = calloc(words, sizeof *met);
-    const int64_t repeats = met ? repeats_in(x, samples, lots, bits, met) : -1;
-    free(met);
-    return repeats;
-}
-
-/* Sums of products of neighbours: eight of sixteen. */
-INLINE integers in_pairs(sixteen a, sixteen b)
-{
-#if defined(__AVX2__)
-    typedef short native __attribute__((vector_size(32)));
-    return (integers)__builtin_ia32_pmaddwd256((native)a, (native)b);
-#else
-    integers sum;
-    for (int i = 0; i < 8; i++) sum[i] = (int32_t)a[2 * i] * b[2 * i] + (int32_t)a[2 * i + 1] * b[2 * i + 1];
-    return sum;
-#endif
-}
-
-/* A stretch under each of the six waves. Waves stay below 8192 in size: WIDE sums of pairs fit 32 bits. */
-static void tones_of(const int16_t *x, const int16_t *waves, int64_t length, double *tone)
-{
-    wide sum[WAVES] = {{0}};
-    int64_t i = 0;
-    while (i + 16 <= length) {
-        integers some[WAVES] = {{0}};
-        for (int k = 0; k < WIDE && i + 16 <= length; k++, i += 16) {
-            sixteen here, wave;
-            memcpy(&here, x + i, sizeof here);
-            UNROLL for (int w = 0; w < WAVES; w++) {
-                memcpy(&wave, waves + w * length + i, sizeof wave);
-                some[w] += in_pairs(here, wave);
-            }
-        }
-        UNROLL for (int w = 0; w < WAVES; w++) sum[w] += __builtin_convertvector(some[w], wide);
-    }
-    for (int w = 0; w < WAVES; w++) {
-        int64_t total = 0;
-        for (int k = 0; k < 8; k++) total += sum[w][k];
-        for (int64_t k = i; k < length; k++) total += (int64_t)x[k] * waves[w * length + k];
-        tone[w] = (double)total;
-    }
-}
-
-/* Power at the first two tones beyond that at the third, summed over stretches; of the lead where it is most. */
-static void lines_of(const int16_t *x, int64_t samples, const int16_t *waves, int64_t length, sums *f)
-{
-    for (int lead = 0; lead < LEADS; lead++) {
-        double power[TONES] = {0}, tone[WAVES];
-        for (int64_t start = 0; start + length <= samples; start += length) {
-            tones_of(x + lead * samples + start, waves, length, tone);
-            for (int t = 0; t < TONES; t++) power[t] += tone[t] * tone[t] + tone[t + TONES] * tone[t + TONES];
-        }
-        for (int t = 0; t < 2; t++) {
-            const double line = power[t] - power[2];
-            if (lead == 0 || line > f->lines[t]) f->lines[t] = line;
-        }
-    }
-}
-
 /* Products of some slopes of HIGH leads with those of WIDE leads, added up. */
 INLINE void add_tile(const lanes *slopes, int64_t vectors, int one, int other, lanes *sum)
 {
@@ -315,7 +202,7 @@ int sums_of(const int16_t *signal, const ask *asked, sums *f)
         f->still = most(f->still, longest_still(x, samples) + 1);
     }
     limb_law(signal, samples, f);
-    lines_of(signal, samples, asked->waves, asked->length, f);
+    lines_of(signal, samples, asked->waves, asked->length, f->lines);
     products_of(signal, samples, asked->thin, f);
     f->repeats = repeats_of(signal, samples, asked->lots, asked->bits);
     return f->repeats >= 0;
