@@ -184,7 +184,7 @@ def _lines(signal: np.ndarray, rate_hz: int) -> list[float]:
 
 
 def _repeats(signal: np.ndarray) -> int:
-    samples = signal.shape[1]
+    samples = int(signal.shape[1])
     marks = (_lots()[:, None] * signal.astype(np.uint32)).sum(axis=0, dtype=np.uint32)
     buckets: np.ndarray = np.unique(marks >> np.uint32(32 - _bits(samples)))
     return samples - len(buckets)
