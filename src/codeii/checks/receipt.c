@@ -34,7 +34,7 @@ static int64_t folder_of(const char *path)
     return slash ? slash + 1 - path : 0;
 }
 
-/* Opens the folder of a path; -1 where that fails. The path is whole again afterwards, and so may be read only. */
+/* The folder of a path, opened; -1 where that fails: then its files are looked up by their whole paths. */
 static int opened(const char *path, int64_t length)
 {
     char name[4096];

@@ -2,7 +2,7 @@
 
 They are exact, so that neither the order of adding nor the processor shows in a measure, and the compiled kernel
 (`sums.c`) gives the very numbers of the reference, here in NumPy. One record of 12 x 5,000 samples takes the kernel
-about a fiftieth of a millisecond.
+about 0.03 ms, the reference half a millisecond.
 """
 
 import ctypes
@@ -102,8 +102,8 @@ def _ask(rate_hz: int, samples: int) -> tuple[_Ask, np.ndarray, np.ndarray]:
 
 def _by_kernel(library: ctypes.CDLL, signal_uv: np.ndarray, rate_hz: int) -> Sums:
     signal, found, samples = np.ascontiguousarray(signal_uv), _Found(), signal_uv.shape[1]
-    told = _ask(rate_hz, samples)[0]
-    if not library.sums_of(ctypes.c_void_p(_address(signal)), ctypes.byref(told), ctypes.byref(found)):
+    asked = _ask(rate_hz, samples)
+    if not library.sums_of(ctypes.c_void_p(_address(signal)), ctypes.byref(asked[0]), ctypes.byref(found)):
         raise MemoryError(f"no memory for the marks of {samples} samples")
     return Sums(
         *(found.low[:], found.high[:], found.total[:], found.squares[:]),
