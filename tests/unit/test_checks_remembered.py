@@ -1,7 +1,9 @@
 """Checking again: what is remembered of a tree, when it is believed, and what it cannot see."""
 
+import itertools
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -14,11 +16,16 @@ from hypothesis import strategies as st
 from codeii import start
 from codeii.artifacts.manifest import IntegrityError, sha256_of
 from codeii.checks import hashes as hashes_module
+from codeii.checks import receipt as receipt_module
 from codeii.checks.hashes import REMEMBERED, Hashes, remember_hashes, remembered_hashes
 from codeii.checks.receipt import FOLDER, answer, drop_receipts, settled, signature, words_of, write_receipt
 
 SRC = Path(__file__).parents[2] / "src"
 WORDS = ["verify"]
+native = pytest.mark.skipif(
+    shutil.which(os.environ.get("CC") or "cc") is None or os.environ.get("CODEII_KERNEL") == "reference",
+    reason="no C compiler here",
+)
 
 
 @pytest.fixture
@@ -188,12 +195,61 @@ def replace(path: Path) -> None:
     other.replace(path)
 
 
+@pytest.fixture(params=[pytest.param("native", marks=native), "reference"])
+def looks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways of looking at the files of a receipt."""
+    monkeypatch.setenv("CODEII_KERNEL", request.param)
+
+
+@pytest.mark.usefixtures("looks")
 @pytest.mark.parametrize("harm", [flip, replace, Path.unlink, Path.touch], ids=["flip", "replace", "unlink", "touch"])
-def test_a_receipt_is_silent_after_any_change(here: Path, harm) -> None:
-    paths = [old_file(here / name) for name in ("a.bin", "b.bin")]
+@pytest.mark.parametrize("harmed", ["a", "x/c", "x/y/e"])
+def test_a_receipt_is_silent_after_any_change(here: Path, harm, harmed: str) -> None:
+    paths = [Path(name) for name in ("a", "x/b", "x/c", "z/b", "z/c", "x/y/d", "x/y/e")]  # alone, and beside others
+    for path in reversed(paths):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"content")
+    old_file(paths[0])
     receipt_of(*paths)
-    harm(paths[1])
+    assert answer(WORDS) == "all current"
+    harm(Path(harmed))
     assert answer(WORDS) is None
+
+
+@pytest.mark.usefixtures("looks")
+def test_each_number_of_a_signature_counts(here: Path) -> None:
+    """Also one byte, nanosecond or inode away, in the first and in the last file."""
+    for name in ("a", "b"):
+        Path(name).touch()
+    found = {name: signature(name) for name in ("a", "b")}
+    for name, place, step in itertools.product(found, range(4), (1, -1)):
+        off = tuple(number + step * (at == place) for at, number in enumerate(found[name]))
+        write_receipt(WORDS, "all current", {**found, name: off})
+        assert answer(WORDS) is None
+    write_receipt(WORDS, "all current", found)
+    assert answer(WORDS) == "all current"
+
+
+@native
+def test_the_library_looks_at_every_file_in_one_call(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    receipt_of(old_file(here / "a.bin"))
+    monkeypatch.setattr(receipt_module, "chain", None)  # what Python would look with
+    assert answer(WORDS) == "all current"
+
+
+@native
+def test_a_receipt_loads_no_library_but_the_one_it_was_written_with(here: Path, monkeypatch) -> None:
+    """Not one that was replaced, and none from before the machine was started: Python looks instead."""
+    import ctypes
+
+    path = old_file(here / "a.bin")
+    receipt_of(path)
+    (receipt,) = Path(FOLDER).iterdir()
+    library = Path(os.fsdecode(receipt.read_bytes().split(b"\0")[2]))
+    assert library.suffix == ".so"
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: pytest.fail("loaded"))
+    monkeypatch.setattr(receipt_module, "signature", lambda _: (0, 0, 0, 0))
+    assert answer(WORDS) == "all current"
 
 
 @settings(max_examples=40)
@@ -244,7 +300,8 @@ def test_an_answer_imports_nothing_that_takes_long(here: Path) -> None:
     receipt_of(old_file(here / "a.bin"))
     code = (
         "import sys; sys.argv = ['codeii', 'verify']; from codeii.start import main; code = main();"
-        "heavy = {'argparse', 'json', 'pathlib', 'pydantic', 'numpy', 'yaml'} & set(sys.modules);"
+        "slow = {'argparse', 'array', 'hashlib', 'json', 'pathlib', 'pydantic', 'numpy', 'subprocess', 'yaml'};"
+        "heavy = slow & set(sys.modules);"
         "sys.exit(f'{code} {heavy}' if code or heavy else 0)"
     )
     env = {**os.environ, "PYTHONPATH": str(SRC)}

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from codeii.formats.wfdb import read_record
 from codeii.records.electrodes import suspicions
-from codeii.records.measure import Look, longest_still, look_at, measures_of
+from codeii.records.measure import look_at, measures_of
 from codeii.records.quality import identical, notice, repeated_s
+from codeii.records.sums import longest_still
 from codeii.schema.leads import EIGHT, LEADS, in_standard_order, largest_limb_lead_gap, limb_lead_residual
 from codeii.schema.record import Record
 from codeii.sources import code15, cpsc2018, ptbxl
@@ -172,8 +173,7 @@ def exchanged(signal: np.ndarray, pair: str) -> np.ndarray:
 
 
 def suspected(signal: np.ndarray, rate_hz: int) -> list[str]:
-    look: Look = look_at(signal, rate_hz)
-    return suspicions(look.slopes, look.slopes_hz)
+    return suspicions(look_at(signal, rate_hz))
 
 
 def test_arms_exchanged_in_a_twin_are_suspected_and_a_mirrored_heart_is_not() -> None:
@@ -265,7 +265,8 @@ def test_chest_leads_turned_over_inside_the_row_are_suspected(published: list[Re
 def test_every_order_of_the_chest_is_one_way_there_and_names_its_pair() -> None:
     from codeii.records.electrodes import _ways
 
-    flags, start, end, sign = _ways()
+    flags, places, twice_sign = _ways()
+    start, end, sign = places // 12 - 6, places % 12 - 6, twice_sign / 2
     assert flags[0] == "" and len(flags) == 1 + 15 + 4 == len(start)
     assert {flag.split(":")[1] for flag in flags[1:16]} == {f"V{a}-V{b}" for a, b in combinations(range(1, 7), 2)}
     assert (start[:, 1:] == end[:, :-1]).all() and sorted([*start[5].tolist(), end[5, -1]]) == list(range(6))

@@ -95,7 +95,7 @@ def test_an_amplitude_that_overflows_int16_is_measured_right() -> None:
     signal = np.zeros((12, 500), np.int16)
     signal[6, 0], signal[6, 1] = 32_767, -32_767
     look = look_at(signal, 500)
-    assert look.peaks_uv.tolist() == [0] * 6 + [65_534] + [0] * 5
+    assert look.peaks_uv == [0] * 6 + [65_534] + [0] * 5
     assert measures_of(look, 0.0).step_uv == 65_534
 
 

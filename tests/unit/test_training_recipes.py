@@ -17,6 +17,7 @@ from codeii.artifacts.targets import read_targets, write_targets
 from codeii.artifacts.tensor_store import read_tensor_store
 from codeii.models import rebuild
 from codeii.networks import prefetch
+from codeii.networks.arithmetic import computes_bfloat16
 from codeii.networks.batches import inputs_of, read, record_means
 from codeii.schema.params import Preprocessing
 from codeii.schema.recipe import Recipe
@@ -33,6 +34,11 @@ def run(inputs: Inputs, settings: Settings, folder: Path, init: Path | None = No
     settings = {**settings, "recipe": {**settings["recipe"], **recipe}}
     train(inputs["tensors"], inputs["targets"], init, settings, "code", folder, folder.with_suffix(".scratch"))
     return read_checkpoint(folder / "manifest.json")
+
+
+WITH_BFLOAT16 = pytest.mark.skipif(
+    not computes_bfloat16(torch.device("cpu")), reason="this processor has no instructions for bfloat16"
+)
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +64,7 @@ def plain(tiny_inputs: Inputs, tiny_settings: Settings, tmp_path_factory: pytest
         {"augmentation": {"shift_seconds": 0.5, "lead_dropout_probability": 0.2}},
         {"augmentation": {"mixup_alpha": 0.2}},
         {"augmentation": {"crop_samples": 128}},
+        pytest.param({"precision": "bfloat16"}, marks=WITH_BFLOAT16),
     ],
     ids=str,
 )

@@ -5,16 +5,23 @@ every file it rests on: results, raw data, parameters, the package itself. It is
 equal to the nanosecond; anything else means the whole check. The change time is set by the kernel and cannot be put
 back as the modification time can; a rotten block changes neither, which is what `--full` is for.
 
-Imports nothing heavy: an answer takes less time than importing the modules that check.
+Imports nothing heavy: an answer takes less time than importing the modules that check. The library that looks at the
+files in one call is therefore the one that the check loaded, named in the receipt, and loaded only while it is that
+very file on a machine that has not been started anew; else Python looks at them one by one.
 """
 
+from __future__ import annotations
+
 import os
+import struct
 import sys
-from array import array
-from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from operator import attrgetter
 from zlib import crc32
+
+TYPE_CHECKING = False  # that of `typing` takes as long as a thousand files
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 FOLDER = "scratch/verify"  # below the working directory, outside everything versioned
 Signature = tuple[int, int, int, int]
@@ -49,14 +56,13 @@ def answer(words: Sequence[str]) -> str | None:
     """What the same command said when it last checked the whole tree, or None if anything differs since."""
     try:
         with open(_path_of(words), "rb") as file:  # noqa: PTH123
-            check, body = file.read(4), file.read()
-        count = int.from_bytes(body[:8], "little")
-        signatures, texts = body[8 : 8 + count * _BYTES], body[8 + count * _BYTES :]
-        asked, said, *paths = texts.split(b"\0")  # paths stay bytes: nothing to encode again
-        intact = crc32(body) == int.from_bytes(check, "little") and len(paths) == count and asked == _asked(words)
-        same = intact and _as_bytes(map(_signature_of, map(os.stat, paths))) == signatures
+            check, size, count = map(int, file.readline().split())
+            head, signatures, paths = file.read(size), file.read(count * _BYTES), file.read()
+        asked, said, library, mark = head.split(b"\0")
+        intact = check == _check(head, signatures, paths, count) and count == paths.count(b"\0")
+        same = intact and asked == _asked(words) and _unchanged(paths, signatures, count, library, mark)
         return said.decode() if same else None
-    except (OSError, ValueError, OverflowError):
+    except (OSError, ValueError, OverflowError, MemoryError):
         return None
 
 
@@ -65,15 +71,19 @@ def write_receipt(words: Sequence[str], said: str, signatures: Mapping[str, Sign
     from pathlib import Path
 
     from codeii.artifacts.atomic import whole_file
+    from codeii.native.library import load_library
 
-    texts = b"\0".join([_asked(words), said.encode(), *map(os.fsencode, signatures)])
+    loaded = load_library(Path(__file__).with_suffix(".c"))
+    library = os.fsencode(loaded._name) if loaded else b""
+    head = b"\0".join([_asked(words), said.encode(), library, _mark_of(library)])
+    paths = b"".join(os.fsencode(path) + b"\0" for path in signatures)  # bytes: nothing to encode again
     try:
-        numbers = _as_bytes(iter(signatures.values()))
-    except OverflowError:  # a time or an inode beyond 63 bits: check anew every time
+        numbers = struct.pack(f"{4 * len(signatures)}q", *chain.from_iterable(signatures.values()))
+    except struct.error:  # a time or an inode beyond 63 bits: check anew every time
         return
-    body = len(signatures).to_bytes(8, "little") + numbers + texts
+    check = _check(head, numbers, paths, len(signatures))
     with whole_file(Path(_path_of(words))) as temporary:
-        temporary.write_bytes(crc32(body).to_bytes(4, "little") + body)
+        temporary.write_bytes(b"%d %d %d\n" % (check, len(head), len(signatures)) + head + numbers + paths)
 
 
 def drop_receipts() -> None:
@@ -84,13 +94,35 @@ def drop_receipts() -> None:
         path.unlink(missing_ok=True)
 
 
+def _unchanged(paths: bytes, signatures: bytes, count: int, library: bytes, mark: bytes) -> bool:
+    """Whether each of the files, whose paths a zero ends, still has its signature."""
+    if mark and os.environ.get("CODEII_KERNEL") in (None, "", "native") and _mark_of(library) == mark:
+        from ctypes import CDLL
+
+        return bool(CDLL(os.fsdecode(library)).unchanged(paths, signatures, count))
+    found = chain.from_iterable(map(_signature_of, map(os.stat, paths.split(b"\0")[:-1])))
+    return list(found) == memoryview(signatures).cast("q").tolist()
+
+
+def _mark_of(library: bytes) -> bytes:
+    """What tells that a library is still the one that was loaded, by this machine since its start; else empty.
+
+    A folder may be shared by machines of which one cannot run what was compiled for another.
+    """
+    try:
+        with open("/proc/sys/kernel/random/boot_id", "rb") as file:  # noqa: PTH123
+            return b"%s %s" % (file.read().strip(), repr(signature(os.fsdecode(library))).encode())
+    except OSError:
+        return b""
+
+
+def _check(head: bytes, signatures: bytes, paths: bytes, count: int) -> int:
+    return crc32(paths, crc32(signatures, crc32(head, crc32(b"%d %d" % (len(head), count)))))
+
+
 def _asked(words: Sequence[str]) -> bytes:
-    return "\n".join(["receipt 1", sys.version, *words]).encode(errors="surrogateescape")
+    return "\n".join(["receipt 2", sys.version, *words]).encode(errors="surrogateescape")
 
 
 def _path_of(words: Sequence[str]) -> str:
     return f"{FOLDER}/{crc32(_asked(words)):08x}.receipt"
-
-
-def _as_bytes(signatures: Iterator[Signature]) -> bytes:
-    return array("q", chain.from_iterable(signatures)).tobytes()

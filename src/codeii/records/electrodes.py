@@ -10,6 +10,7 @@ from itertools import combinations
 
 import numpy as np
 
+from codeii.records.measure import Look
 from codeii.schema.leads import LEADS
 
 CHEST = LEADS[6:]
@@ -23,31 +24,29 @@ FEWEST = 100  # moments (of 100 a second) outside QRS complexes that a compariso
 _ROW = {name: index for index, name in enumerate(LEADS)}
 
 
-def suspicions(slopes: np.ndarray, coarse_hz: float) -> list[str]:
-    """One flag at most: `swap_suspected:LA-RA` (or another pair) or `inversion_suspected:V3`.
-
-    slopes : (12, moment) differences of the signal over two moments, `coarse_hz` moments a second.
-    """
-    products = (slopes @ slopes.T).astype(np.float64)
-    size = np.sqrt(products.diagonal())
-    alike = products / (size[:, None] * size + 1e-9)
+def suspicions(look: Look) -> list[str]:
+    """One flag at most: `swap_suspected:LA-RA` (or another pair) or `inversion_suspected:V3`."""
+    size = np.sqrt(look.products.diagonal())
+    alike = look.products / (size[:, None] * size + 1e-9)
     # limbs are judged by V6, which is in doubt itself where the chest is
-    return _chest(alike[6:, 6:], size[6:]) or _limbs(slopes, coarse_hz, alike, size)
+    sizes = size.tolist()
+    return (_chest(alike) if all(sizes[6:]) else []) or _limbs(look, alike, sizes)
 
 
-def _limbs(slopes: np.ndarray, coarse_hz: float, alike: np.ndarray, size: np.ndarray) -> list[str]:
+def _limbs(look: Look, alike: np.ndarray, sizes: list[float]) -> list[str]:
     of_i, of_ii, _, of_avr = alike[_ROW["V6"], :4].tolist()
     name, pair = ("I", "LA-RA") if of_i < of_ii else ("II", "RA-LL")
-    if min(of_i, of_ii) < OPPOSED and of_avr > AVR_FALLS and _slowly_opposed(slopes, coarse_hz, name):
+    if min(of_i, of_ii) < OPPOSED and of_avr > AVR_FALLS and _slowly_opposed(look, name):
         return [f"swap_suspected:{pair}"]
     for pair, (name, share) in SILENT.items():
-        if 0 < size[_ROW[name]] < share * size[:3].max():
+        if 0 < sizes[_ROW[name]] < share * max(sizes[:3]):
             return [f"swap_suspected:{pair}"]
     return []
 
 
-def _slowly_opposed(slopes: np.ndarray, coarse_hz: float, name: str) -> bool:
+def _slowly_opposed(look: Look, name: str) -> bool:
     """Whether P and T waves of a limb lead go against those of V6 too; an axis far to the left turns over QRS alone."""
+    slopes, coarse_hz = look.slopes.astype(np.float64), look.slopes_hz
     energy = (slopes * slopes).sum(axis=0)
     loud = energy > LOUD * np.quantile(energy, 0.99)
     margin = round(QUIET_S * coarse_hz)
@@ -63,8 +62,9 @@ def _slowly_opposed(slopes: np.ndarray, coarse_hz: float, name: str) -> bool:
 
 
 @cache
-def _ways() -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
-    """Other ways from V1 to V6: their flags; for each its five steps (from, to) and the sign of what they compare.
+def _ways() -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Other ways from V1 to V6: their flags; for each its five steps as places in a (12, 12) array, and twice the sign
+    of what they compare.
 
     Two leads exchanged, or one turned over. V1 and V6 are never called turned over: the zero line of the potential may
     run beside an end of the row, but not on both sides of a lead inside it.
@@ -72,19 +72,19 @@ def _ways() -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
     pairs, inner = list(combinations(range(6), 2)), range(1, 5)
     flags = ["", *(f"swap_suspected:{CHEST[one]}-{CHEST[other]}" for one, other in pairs)]
     flags += [f"inversion_suspected:{CHEST[lead]}" for lead in inner]
-    order, sign = np.tile(np.arange(6), (len(flags), 1)), np.ones((len(flags), 6), np.int64)
+    order, sign = np.tile(np.arange(6), (len(flags), 1)), np.ones((len(flags), 6))
     for row, (one, other) in enumerate(pairs, start=1):
         order[row, [one, other]] = other, one
     for row, lead in enumerate(inner, start=1 + len(pairs)):
         sign[row, lead] = -1
-    return flags, order[:, :-1], order[:, 1:], sign[:, :-1] * sign[:, 1:]
+    places = np.ravel_multi_index((order[:, :-1] + 6, order[:, 1:] + 6), (len(LEADS), len(LEADS)))
+    return flags, places, 2 * sign[:, :-1] * sign[:, 1:]
 
 
-def _chest(alike: np.ndarray, size: np.ndarray) -> list[str]:
+def _chest(alike: np.ndarray) -> list[str]:
     """The one exchange or inversion that makes neighbours on the chest much more alike, if there is one."""
-    if not size.all():
-        return []
-    flags, start, end, sign = _ways()
-    ways = np.sqrt(np.maximum(0.0, 2 - 2 * sign * alike[start, end])).sum(axis=1)
+    flags, places, twice_sign = _ways()
+    # distances of unit vectors; rounding may make them a little more alike than they can be
+    ways = np.add.reduce(np.sqrt(np.maximum(0.0, 2 - twice_sign * alike.take(places))), axis=1)
     best = int(ways.argmin())
     return [flags[best]] if ways[best] < SHORTER * ways[0] else []

@@ -46,10 +46,10 @@ def examine(record: Record, card: Card) -> Record | Exclusion:
         return _excluded(record, "wrong_length", "samples", samples, at_least)
     look = look_at(record.signal_uv, record.rate_hz)
     peaks = look.peaks_uv
-    if not peaks[_INDEPENDENT].any():
+    if not any(peaks[lead] for lead in _INDEPENDENT):
         return _excluded(record, "flat", "signal", "every independent lead constant", "a signal that changes")
     low, high = card.amplitude_mv[0] / AMPLITUDE_FACTOR, card.amplitude_mv[1] * AMPLITUDE_FACTOR
-    largest_mv = peaks.max() / 1e3
+    largest_mv = max(peaks) / 1e3
     if not low <= largest_mv <= high:
         found = f"{largest_mv:.3f} mV peak to peak"
         return _excluded(record, "wrong_amplitude", "signal", found, f"{low:g} to {high:g} mV")
@@ -64,9 +64,8 @@ def notice(look: Look) -> tuple[list[str], float]:
     Inconsistent limb leads disagree throughout (leads swapped, wrong order); a gap is a place where they do not
     close, such as an artefact or a fault of the published file.
     """
-    flat = look.peaks_uv == 0
-    flags = [f"flat_lead:{name}" for name, is_flat in zip(LEADS, flat.tolist(), strict=True) if is_flat]
-    stopped, clipped_share = _stopped(look, flat)
+    flags = [f"flat_lead:{name}" for name, peak_uv in zip(LEADS, look.peaks_uv, strict=True) if not peak_uv]
+    stopped, clipped_share = _stopped(look)
     flags += stopped
     for flag, found in (
         ("clipped", _at_limit(look)),
@@ -82,21 +81,20 @@ def notice(look: Look) -> tuple[list[str], float]:
             flags.append(flag)
     flags += [f"identical_leads:{one}={other}" for one, other in identical(look)]
     # leads in a wrong order are no electrodes in a wrong place
-    return flags + (suspicions(look.slopes, look.slopes_hz) if look.residual <= RESIDUAL else []), clipped_share
+    return flags + (suspicions(look) if look.residual <= RESIDUAL else []), clipped_share
 
 
 def _at_limit(look: Look) -> bool:
-    return bool(look.high.max() >= LARGEST_UV or look.low.min() <= -LARGEST_UV)
+    return max(look.high) >= LARGEST_UV or min(look.low) <= -LARGEST_UV
 
 
-def _stopped(look: Look, flat: np.ndarray) -> tuple[list[str], float]:
+def _stopped(look: Look) -> tuple[list[str], float]:
     """`saturated:X` and `still:X` of leads that move, and the share of samples cut at a limit or held at an extreme."""
     signal = look.signal_uv
-    cut = np.zeros(0, bool)
-    if _at_limit(look):
-        cut = (signal >= LARGEST_UV) | (signal <= -LARGEST_UV)
-    if look.still < HELD_S * look.rate_hz or flat.all():
+    cut = (signal >= LARGEST_UV) | (signal <= -LARGEST_UV) if _at_limit(look) else np.zeros(0, bool)
+    if look.still < HELD_S * look.rate_hz or not any(look.peaks_uv):
         return [], int(np.count_nonzero(cut)) / signal.size
+    flat = np.array(look.peaks_uv) == 0
     at = held(signal, HELD_S * look.rate_hz) & ~flat[:, None]
     saturated = at.any(axis=1)
     flags = [f"saturated:{name}" for name, is_held in zip(LEADS, saturated, strict=True) if is_held]
@@ -129,7 +127,7 @@ def identical(look: Look) -> list[tuple[str, str]]:
 
     Where I and II are equal, aVL and aVF follow: only the first pair is told. Constant leads are flat, not equal.
     """
-    marks = list(zip(look.low.tolist(), look.high.tolist(), strict=True))
+    marks = list(zip(look.low, look.high, strict=True))
     if len(set(marks)) == len(marks):
         return []
     signal = look.signal_uv

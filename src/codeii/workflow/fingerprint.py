@@ -4,10 +4,11 @@ Snakemake does not follow imports. Each rule passes the fingerprint of its entry
 as a parameter: an edit of a comment reruns nothing, an edit of a model reruns exactly its runs.
 """
 
-import ast
 import hashlib
 from functools import cache
 from pathlib import Path
+
+from codeii.workflow.meaning import meaning_of
 
 PACKAGE = Path(__file__).parents[1]
 DATA_SUFFIXES = (".csv", ".j2", ".css", ".c", ".h")
@@ -23,16 +24,16 @@ WITHOUT_EFFECT = (
 )
 
 
+@cache
 def code_fingerprint(*modules: str) -> str:
     """Short hash of the modules, all modules of ours they import, and the data files in their folders."""
     closure = sorted(import_closure(modules))
     digest = hashlib.sha256()
     for module in closure:
-        digest.update(f"{module} {_meaning_of(_file_of(module))}\n".encode())
+        digest.update(f"{module} {meaning_of(_file_of(module)).sha256}\n".encode())
     folders = {_file_of(module).parent for module in closure} - {PACKAGE}
-    beside = {path for folder in folders for path in folder.rglob("*") if path.suffix in DATA_SUFFIXES}
-    for path in sorted(beside):
-        digest.update(f"{path.relative_to(PACKAGE)} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    for path, sha256 in sorted({found for folder in folders for found in _data_below(folder)}):
+        digest.update(f"{path.relative_to(PACKAGE)} {sha256}\n".encode())
     return digest.hexdigest()[:16]
 
 
@@ -50,45 +51,29 @@ def import_closure(modules: tuple[str, ...]) -> set[str]:
         if not _exists(module):
             raise ValueError(f"{module} has no file below {PACKAGE}")
         found.add(module)
-        parents = [module.rsplit(".", depth)[0] for depth in range(1, module.count(".") + 1)]
-        waiting += [name for name in (*_imports_of(_file_of(module)), *parents) if _exists(name)]
+        waiting += _imports_of(module)
     return found
 
 
+@cache
+def _imports_of(module: str) -> tuple[str, ...]:
+    """Modules of ours that this one runs: what it imports, and the packages it lies in."""
+    parents = [module.rsplit(".", depth)[0] for depth in range(1, module.count(".") + 1)]
+    return tuple(name for name in (*meaning_of(_file_of(module)).imports, *parents) if _exists(name))
+
+
+@cache
+def _data_below(folder: Path) -> tuple[tuple[Path, str], ...]:
+    found = (path for path in folder.rglob("*") if path.suffix in DATA_SUFFIXES)
+    return tuple((path, hashlib.sha256(path.read_bytes()).hexdigest()) for path in found)
+
+
+@cache
 def _file_of(module: str) -> Path:
     path = PACKAGE.parent.joinpath(*module.split("."))
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
+@cache
 def _exists(module: str) -> bool:
     return module.split(".")[0] == "codeii" and _file_of(module).is_file()
-
-
-@cache
-def _tree_of(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
-@cache
-def _imports_of(path: Path) -> tuple[str, ...]:
-    names: list[str] = []
-    for node in ast.walk(_tree_of(path)):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.level:
-            raise ValueError(f"{path}:{node.lineno}: relative import; write codeii.… so that its edits are noticed")
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return tuple(names)
-
-
-@cache
-def _meaning_of(path: Path) -> str:
-    """Hash of a module's syntax tree without docstrings: what Python would run."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and ast.get_docstring(
-            node
-        ):
-            node.body = node.body[1:] or [ast.Pass()]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()

@@ -32,10 +32,9 @@ def model_settings(name: str) -> type[BaseModel]:
     Only the class and the imports from pydantic and typing are run, which the contract of a model file allows.
     """
     path = PACKAGE / "models" / f"{name}.py"
-    tree = ast.parse(path.read_text(encoding="utf-8"))
     wanted: list[ast.stmt] = [
         node
-        for node in tree.body
+        for node in _tree_of(path).body
         if (isinstance(node, ast.ImportFrom) and node.module in ("pydantic", "typing"))
         or (isinstance(node, ast.ClassDef) and node.name == "Settings")
     ]
@@ -47,7 +46,7 @@ def model_settings(name: str) -> type[BaseModel]:
 
 def docstring_hash(folder: str, name: str) -> str:
     """Hash of the docstring of a figure's or table's file, which is its caption."""
-    text = ast.get_docstring(ast.parse((PACKAGE / folder / f"{name}.py").read_text(encoding="utf-8"))) or ""
+    text = ast.get_docstring(_tree_of(PACKAGE / folder / f"{name}.py")) or ""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -68,8 +67,7 @@ def published_needs(model: str) -> dict[str, Any] | None:
     None where the file has no `PUBLISHED` and `load_published`.
     """
     path = PACKAGE / "models" / f"{model}.py"
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    if not any(isinstance(node, ast.FunctionDef) and node.name == "load_published" for node in tree.body):
+    if not any(isinstance(node, ast.FunctionDef) and node.name == "load_published" for node in _tree_of(path).body):
         return None
     found = _literal(path, "PUBLISHED")
     return None if found is None else dict(found)
@@ -77,9 +75,14 @@ def published_needs(model: str) -> dict[str, Any] | None:
 
 def _literal(path: Path, name: str) -> Any:
     """The value of a constant of a file, which is written out there; None where it has none of that name."""
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    for node in _tree_of(path).body:
         match node:
             case ast.Assign([ast.Name(found)], value) | ast.AnnAssign(ast.Name(found), _, ast.expr() as value):
                 if found == name:
                     return ast.literal_eval(value)
     return None
+
+
+@cache
+def _tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
