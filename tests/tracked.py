@@ -114,7 +114,7 @@ def finished_run(settings: Mapping[str, Any], losses: Sequence[float] = LOSSES) 
 def scores_of(experiment: str, seeds: Sequence[int], value: float = 0.75) -> Path:
     """The scores of an experiment. Returns their manifest."""
     rows = [
-        (experiment, "resnet1d", "scratch", 0.1, str(seed), "test", "auroc", "macro", value, 0.1, 0.9, 40, 4, 3)
+        (experiment, "resnet1d", "scratch", 0.1, 0, str(seed), "test", "auroc", "macro", value, 0.1, 0.9, 40, 4, 3)
         for seed in seeds
     ]
     tables = pd.DataFrame(rows, columns=list(SCORE_COLUMNS)), pd.DataFrame(columns=list(COMPARISON_COLUMNS))

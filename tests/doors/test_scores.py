@@ -11,12 +11,12 @@ from codeii.artifacts.scores import COMPARISON_COLUMNS, COMPARISONS, SCORE_COLUM
 
 NAN = float("nan")
 ROWS: list[tuple[Any, ...]] = [
-    ("transfer", "resnet1d", "scratch", 0.1, "0", "test", "auroc", "NA", 1 / 3, 0.1, 0.9, 40, 4, 1),
-    ("transfer", "resnet1d", "scratch", 0.1, "mean", "test", "auroc", "None", NAN, NAN, NAN, 40, 0, 1),
-    ("transfer", "resnet1d", "scratch", 0.1, "mean", "test", "auroc", "macro", 1 / 3, 0.1, 0.9, 40, 4, 1),
-    ("transfer", "resnet1d", "scratch", 0.1, "mean", "test", "auroc", "macro_frequent", NAN, NAN, NAN, 40, 0, 0),
+    ("transfer", "resnet1d", "scratch", 0.1, 0, "0", "test", "auroc", "NA", 1 / 3, 0.1, 0.9, 40, 4, 1),
+    ("transfer", "resnet1d", "scratch", 0.1, 0, "mean", "test", "auroc", "None", NAN, NAN, NAN, 40, 0, 1),
+    ("transfer", "resnet1d", "scratch", 0.1, 0, "mean", "test", "auroc", "macro", 1 / 3, 0.1, 0.9, 40, 4, 1),
+    ("transfer", "resnet1d", "scratch", 0.1, 0, "mean", "test", "auroc", "macro_frequent", NAN, NAN, NAN, 40, 0, 0),
 ]
-DIFFERENCES = [("transfer", "resnet1d", "pretrained", "scratch", 0.1, "auroc", "macro", 0.1, -0.1, 0.2, 40, 3)]
+DIFFERENCES = [("transfer", "resnet1d", "pretrained", "scratch", 0.1, 0, "auroc", "macro", 0.1, -0.1, 0.2, 40, 3)]
 
 
 def tables() -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -132,9 +132,9 @@ def test_a_study_of_which_nothing_is_left_stops_with_a_sentence() -> None:
 
 def test_tables_are_told_every_run_that_is_missing() -> None:
     missing = missing_from_tables(awaiting("code_ii_open"))["runs"]
-    assert ["cpsc2018_few_shot", "resnet1d", "code_ii_finetuned", 0.02] in missing
+    assert ["cpsc2018_few_shot", "resnet1d", "code_ii_finetuned", 0.02, 0] in missing
     assert [run for run in missing if run[0] == "code_ii_pretraining"] == [
-        ["code_ii_pretraining", "resnet1d", "from_scratch", fraction] for fraction in (0.1, 0.3, 1.0)
+        ["code_ii_pretraining", "resnet1d", "from_scratch", fraction, 0] for fraction in (0.1, 0.3, 1.0)
     ]
     assert len(missing) == len({tuple(run) for run in missing})  # once, however many seeds
 

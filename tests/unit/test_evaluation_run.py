@@ -56,7 +56,8 @@ def run_of(task: Path, folder: Path, start: str, seed: int, skill: float, fracti
     logit = pd.DataFrame((truth * skill + rng.standard_normal(truth.shape)).astype(np.float32), columns=list(CLASSES))
     by_exam = pd.concat([exams[["exam_id", "split"]], logit], axis=1)
     by_record = targets.table[["record_id", "exam_id", "split"]].merge(by_exam.drop(columns="split"), on="exam_id")
-    run = {"experiment": "transfer", "model": "resnet1d", "start": start, "fraction": fraction, "seed": seed}
+    run = {"experiment": "transfer", "model": "resnet1d", "start": start, "fraction": fraction, "per_class": 0}
+    run["seed"] = seed
     out = folder / f"{start}-{fraction}-{seed}"
     return write_predictions(out, by_record, by_exam, settings={"run": run}, **PROVENANCE)
 

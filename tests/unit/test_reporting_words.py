@@ -89,8 +89,8 @@ def scores_of(lines):
     return frame.assign(synthetic=False, protocol="as drawn", not_run="")
 
 
-def line(experiment, start, fraction, seed, value, metric="auroc", of_class="macro"):
-    return (experiment, "m", start, fraction, seed, "test", metric, of_class, value, value, value, 10, 5, 2)
+def line(experiment, start, fraction, seed, value, metric="auroc", of_class="macro", per_class=0):
+    return (experiment, "m", start, fraction, per_class, seed, "test", metric, of_class, value, value, value, 10, 5, 2)
 
 
 class Bare:
@@ -98,7 +98,9 @@ class Bare:
 
     def __init__(self, lines):
         self.scores = scores_of(lines)
-        self.comparisons = pd.DataFrame(columns=["experiment", "model", "start", "fraction", "metric", "class"])
+        self.comparisons = pd.DataFrame(
+            columns=["experiment", "model", "start", "fraction", "per_class", "metric", "class"]
+        )
         self.comparisons[["versus", "difference", "low", "high"]] = np.nan
 
     def marked(self, text, synthetic):

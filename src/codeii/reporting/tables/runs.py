@@ -8,12 +8,13 @@ from collections.abc import Iterable
 import pandas as pd
 
 from codeii.reporting.part import Part, not_run
-from codeii.reporting.rows import count, number, percent
+from codeii.reporting.rows import amount_words, count, number
 from codeii.reporting.study import Run, Study
+from codeii.schema.amounts import AMOUNT
 
 NEEDS = ("runs",)
 SECTION = "Runs"
-NAMES = ("experiment", "task", "model", "start", "init", "mode", "fraction", "seed")
+NAMES = ("experiment", "task", "model", "start", "init", "mode", *AMOUNT, "seed")
 COLUMNS = (*NAMES, "parameters", "training_records", "epochs", "best_epoch", "best_validation_loss", "synthetic")
 
 
@@ -45,7 +46,9 @@ def _shown(study: Study, values: pd.DataFrame) -> pd.DataFrame:
         "Model": values["model"],
         "Start": values["start"],
         "Trained": values["mode"].map(lambda mode: mode.replace("_", " ")),
-        "Training data": values["fraction"].map(percent),
+        "Training data": [
+            amount_words(*amount) for amount in zip(values["fraction"], values["per_class"], strict=True)
+        ],
         "Seed": values["seed"].map(str),
         "Parameters": values["parameters"].map(count),
         "Records": values["training_records"].map(count),
