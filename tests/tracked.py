@@ -56,6 +56,7 @@ def settings_of(experiment: str = "transfer", seed: int = 0, **changed: Any) -> 
         "init": "random",
         "mode": "full",
         "fraction": 0.1,
+        "per_class": 0,
         "seed": seed,
         "recipe": {"epochs": 5, "batch_size": 16, "loss": {"weights": "none", "smoothing": 0.0, "kind": "bce"}},
         "preprocessing": {"rate_hz": 25, "samples": 64},

@@ -69,6 +69,17 @@ def test_impossible_values_are_refused(tmp_path: Path, row: int, column: str, va
 
 
 @pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize("amount", [(0.0, 0), (0.1, 5)])
+def test_a_score_is_of_a_fraction_or_of_a_count(tmp_path: Path, which: int, amount: tuple[float, int]) -> None:
+    both = tables()
+    both[which].loc[0, ["fraction", "per_class"]] = amount
+    with pytest.raises(ValueError, match="of neither or both of a fraction and a count"):
+        write(tmp_path, *both)
+    both[which].loc[0, ["fraction", "per_class"]] = (0.0, 5)
+    read_scores(write(tmp_path, *both))
+
+
+@pytest.mark.parametrize("which", [0, 1])
 def test_other_columns_are_refused(tmp_path: Path, which: int) -> None:
     both = list(tables())
     both[which] = both[which][both[which].columns[::-1]]

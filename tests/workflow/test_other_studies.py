@@ -25,7 +25,7 @@ FULL = {
 
 @pytest.mark.parametrize(
     ("declared", "sources", "train", "total"),
-    [({}, 3, 145, 267), (OPEN, 5, 280, 449), (FULL, 5, 280, 689)],
+    [({}, 3, 211, 368), (OPEN, 5, 376, 580), (FULL, 5, 376, 820)],
     ids=["awaiting CODE-II", "CODE-II-open declared", "CODE-II in full declared"],
 )
 def test_a_dry_run_at_full_size_has_the_known_number_of_jobs(

@@ -165,7 +165,7 @@ def _macro_scores(scores: list[Path]) -> "pd.DataFrame":
 
 def _scores_of(table: "pd.DataFrame", settings: Mapping[str, Any]) -> dict[str, float]:
     same = (table["model"] == settings["model"]) & (table["start"] == settings["start"])
-    same &= (table[list(AMOUNT)] == amount_of(settings)).all(axis=1) & (table["seed"] == str(settings["seed"]))
+    same &= (table[list(AMOUNT)] == list(amount_of(settings))).all(axis=1) & (table["seed"] == str(settings["seed"]))
     rows = table[same]
     return {f"test_macro_{name}": float(value) for name, value in zip(rows["metric"], rows["value"], strict=True)}
 

@@ -22,7 +22,7 @@ class TrainSettings(BaseModel):
     mode: Literal["full", "partial", "linear_probe"]
     trained_stages: int = Field(0, ge=0)  # below the head, where mode is partial
     fraction: float = Field(ge=0, le=1)  # of the training patients, or 0
-    per_class: int = Field(0, ge=0)  # records of each class, or 0
+    per_class: int = Field(ge=0)  # records of each class, or 0
     seed: int = Field(ge=0)
     recipe: Recipe
     preprocessing: Preprocessing

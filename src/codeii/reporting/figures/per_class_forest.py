@@ -1,8 +1,8 @@
 """Class by class: AUROC of the pretraining task, commonest class first.
 
 Experiments whose checkpoints others start from (without any: the first experiment), on the largest share or count of
-their training data, first start. Points are means over seeds, bars their intervals; on the right the test exams with the
-class. A class without a point has no positive or no negative test exam.
+their training data, first start. Points are means over seeds, bars their intervals; on the right the test exams with
+the class. A class without a point has no positive or no negative test exam.
 """
 
 from typing import TYPE_CHECKING

@@ -1,8 +1,8 @@
 """Class by class: AUROC, AUPRC and F1 of every class on the test split.
 
 Trained on the largest share or count of training data, mean over seeds; one folded grid per experiment and model,
-commonest class first. The threshold behind F1 was chosen on the validation split; where seeds chose different ones the range is
-shown.
+commonest class first. The threshold behind F1 was chosen on the validation split; where seeds chose different ones the
+range is shown.
 """
 
 import pandas as pd
