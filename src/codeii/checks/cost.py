@@ -78,7 +78,7 @@ def visits_of(params: Params, job: Job) -> int | None:
     if records is None:
         return None
     if settings["per_class"]:
-        wanted = settings["per_class"] * (len(read_label_set(task.label_set).classes) + 1)
+        wanted = int(settings["per_class"]) * (len(read_label_set(task.label_set).classes) + 1)
         records = min(records, wanted)
     else:
         records = math.ceil(settings["fraction"] * records)
