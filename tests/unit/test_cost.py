@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from codeii.artifacts import events
 from codeii.artifacts.targets import write_targets
 from codeii.checks.cost import cost_words, training_records, visits_of
 from codeii.schema.params import Params
+from codeii.sources import cpsc2018
 from codeii.workflow.job import Job
 from codeii.workflow.jobs import all_jobs
 from codeii.workflow.load import check_params, merge
@@ -150,6 +152,15 @@ def test_runs_of_this_tree_tell_the_rate_of_trainings_like_them() -> None:
     assert line.endswith(f"; {hours:.2g} core hours at 80 records a second (8 threads here, validation included)")
     told(job, "a/run_on_a_gpu", gpu_memory_mb=1000.0)
     assert "0.96 hours at 80 records a second (a GPU here" in cost_words(params, [job], None)[0]
+
+
+def test_a_source_that_states_no_number_of_records_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cpsc2018, "CARD", replace(cpsc2018.CARD, records=None))
+    params = paper()
+    jobs = [only(trainings(params, name, "from_scratch-f1")) for name in ("cpsc2018", "ptbxl_form")]
+    (line,) = cost_words(params, jobs, None)
+    assert line.startswith(f"training: at most {17_440 * 50:,} record visits in 2 runs")
+    assert line.endswith("; not in the sum: runs on cpsc2018, of unknown number of records")
 
 
 def test_plan_says_it_under_the_table(capsys: pytest.CaptureFixture[str]) -> None:

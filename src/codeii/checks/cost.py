@@ -20,6 +20,7 @@ from codeii.artifacts.manifest import IntegrityError, load_manifest
 from codeii.schema.labels import read_label_set
 from codeii.schema.leads import LEAD_SETS
 from codeii.schema.params import FoldSplit, Params, PublishedSplit, Task
+from codeii.schema.recipe import Recipe
 from codeii.schema.split_lists import read_split_list
 from codeii.training.settings import TrainSettings
 from codeii.workflow.job import Job
@@ -44,26 +45,25 @@ def cost_words(params: Params, waiting: Sequence[Job], given: float | None) -> l
 
     waiting : training jobs; given : records a second as measured by whoever asks, None: from here or as shipped
     """
+    if not waiting:
+        return []
     here = {} if given else measured_here()
     visits: dict[Rate | str, int] = {}  # a model's name where no rate is known
     unknown = set()
     for job in waiting:
         count = visits_of(params, job)
-        rate = Rate(given, 0, "as given") if given else rate_of(job.settings, here)
         if count is None:
             unknown.add(params.tasks[job.settings["task"]].source)
-        else:
-            key = rate or job.settings["model"]
-            visits[key] = visits.get(key, 0) + count
-    if not waiting:
-        return []
+            continue
+        rate = Rate(given, 0, "as given") if given else rate_of(job.settings, here)
+        key = rate or job.settings["model"]
+        visits[key] = visits.get(key, 0) + count
     words = [f"training: at most {sum(visits.values()):,} record visits in {len(waiting)} runs, early stopping ignored"]
     words += [_hours(rate, count) for rate, count in visits.items() if isinstance(rate, Rate)]
-    unmeasured = [f"{model} ({count:,} visits)" for model, count in visits.items() if isinstance(model, str)]
-    words += [f"no measured rate: {', '.join(unmeasured)} (--records-per-second N)"] if unmeasured else []
-    words += (
-        [f"not counted: runs on {', '.join(sorted(unknown))}, whose records are not counted yet"] if unknown else []
-    )
+    if unmeasured := [f"{model} ({count:,} visits)" for model, count in visits.items() if isinstance(model, str)]:
+        words.append(f"no measured rate: {', '.join(unmeasured)} (--records-per-second N)")
+    if unknown:
+        words.append(f"not in the sum: runs on {', '.join(sorted(unknown))}, of unknown number of records")
     return ["; ".join(words)]
 
 
@@ -72,20 +72,20 @@ def visits_of(params: Params, job: Job) -> int | None:
 
     A count per class is taken for so many records of each class and of none.
     """
-    settings, recipe = job.settings, job.settings["recipe"]
+    settings, recipe = job.settings, Recipe.model_validate(job.settings["recipe"])
     task = params.tasks[settings["task"]]
     records = training_records(params, task, Path(job.inputs["targets"][0]))
     if records is None:
         return None
     if settings["per_class"]:
-        wanted = int(settings["per_class"]) * (len(read_label_set(task.label_set).classes) + 1)
+        wanted: int = settings["per_class"] * (len(read_label_set(task.label_set).classes) + 1)
         records = min(records, wanted)
     else:
         records = math.ceil(settings["fraction"] * records)
     if settings["mode"] == "linear_probe":
         return records
-    steps = recipe["epochs"] * math.ceil(records / recipe["batch_size"])
-    return records * int(recipe["epochs"]) * max(1, math.ceil(recipe["steps_at_least"] / steps))
+    steps = recipe.epochs * math.ceil(records / recipe.batch_size)
+    return records * recipe.epochs * max(1, math.ceil(recipe.steps_at_least / steps))
 
 
 def training_records(params: Params, task: Task, targets: Path) -> int | None:
