@@ -178,7 +178,8 @@ def _input(settings: Mapping[str, Any]) -> tuple[str, str, str]:
 
 def _kind(settings: Mapping[str, Any]) -> str:
     """What sets the speed of a training of the whole network."""
-    return repr((settings["model"], sorted(settings["model_settings"].items()), _input(settings)))
+    how = (*_input(settings), settings["recipe"]["compile"])
+    return repr((settings["model"], sorted(settings["model_settings"].items()), how))
 
 
 def _hours(rate: Rate, visits: int) -> str:

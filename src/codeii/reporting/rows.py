@@ -38,7 +38,7 @@ def single_seeds(scores: pd.DataFrame) -> pd.DataFrame:
     return scores[scores["seed"] != "mean"]
 
 
-def at_most_data(scores: pd.DataFrame) -> pd.DataFrame:
+def with_most_data(scores: pd.DataFrame) -> pd.DataFrame:
     """Rows of each experiment and model at the largest share or count of training data it was run with."""
     if scores.empty:
         return scores

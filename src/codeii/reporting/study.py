@@ -207,9 +207,8 @@ def _stacked(frames: Sequence[tuple[pd.DataFrame, Manifest]], columns: Sequence[
         if len(frame)
     ]
     if not filled:
-        return pd.DataFrame(columns=[*columns, *BESIDE]).astype(
-            {"fraction": float, "per_class": int}
-        )  # tables merge on it
+        nothing = pd.DataFrame(columns=[*columns, *BESIDE])
+        return nothing.astype({"fraction": float, "per_class": int})  # tables merge on them
     return pd.concat(filled, ignore_index=True)
 
 

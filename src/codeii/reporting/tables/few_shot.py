@@ -1,7 +1,8 @@
 """Fewer labels: macro AUROC against the amount of training data, from every start.
 
-Mean over seeds of the macro average over evaluable classes. Folded below: the difference to the experiment's first
-start at the same amount, paired on exams and resamples, and the standard deviation over seeds.
+Mean over seeds of the macro average over evaluable classes. Shares of the training patients and numbers of records of
+each class have grids of their own. Folded below: the difference to the experiment's first start at the same amount,
+paired on exams and resamples, and the standard deviation over seeds.
 """
 
 from collections.abc import Callable
@@ -54,10 +55,10 @@ def rows(study: Study) -> tuple[Part, ...]:
     deviations = over_seeds(seed_deviation(scores))
     paired = study.comparisons[(study.comparisons["metric"] == "auroc") & (study.comparisons["class"] == MACROS[0])]
     values = _values(were_run(found), deviations, paired, seed_counts(scores))
-    parts = (
-        [] if "fraction" in kinds_of_amount(found) else [Part("table", pd.DataFrame(), _of_kind(values, "fraction"))]
-    )
-    for kind in kinds_of_amount(found):
+    kinds, parts = kinds_of_amount(found), []
+    if "fraction" not in kinds:  # a table always has its file
+        parts.append(Part("table", pd.DataFrame(), _of_kind(values, "fraction")))
+    for kind in kinds:
         parts += _parts(study, kind, *(rows[rows[kind] > 0] for rows in (found, paired, deviations, values)))
     return tuple(parts)
 

@@ -15,7 +15,6 @@ from codeii.reporting.rows import (
     NOT_RUN,
     RUN,
     amount_words,
-    at_most_data,
     class_total,
     count,
     in_order,
@@ -24,6 +23,7 @@ from codeii.reporting.rows import (
     score_cell,
     seed_counts,
     were_run,
+    with_most_data,
 )
 from codeii.reporting.study import Study
 
@@ -41,10 +41,10 @@ COLUMNS = (*COLUMNS, "protocol", "synthetic")
 
 def rows(study: Study) -> tuple[Part, ...]:
     """One grid of experiments by starts, and one folded for frequent classes; the file holds one row per start."""
-    found = at_most_data(over_seeds(macro(study.scores)))
+    found = with_most_data(over_seeds(macro(study.scores)))
     if found.empty:
         return not_run("there are no scores of a test split", COLUMNS)
-    frequent = at_most_data(over_seeds(macro(study.scores, of_class="macro_frequent")))
+    frequent = with_most_data(over_seeds(macro(study.scores, of_class="macro_frequent")))
     values = found.rename(columns={"value": "auroc"})
     values = values.merge(frequent[[*RUN, *FREQUENT]].rename(columns=FREQUENT), on=RUN, how="left")
     totals, seeds = class_total(study.scores), seed_counts(study.scores)

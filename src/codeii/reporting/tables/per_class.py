@@ -13,12 +13,12 @@ from codeii.reporting.rows import (
     MACROS,
     NOT_RUN,
     RUN,
-    at_most_data,
     count,
     in_order,
     number,
     over_seeds,
     score_cell,
+    with_most_data,
 )
 from codeii.reporting.study import Study
 from codeii.schema.amounts import AMOUNT
@@ -34,7 +34,7 @@ COLUMNS = (*COLUMNS, "threshold_low", "threshold_high", "synthetic")
 
 def rows(study: Study) -> tuple[Part, ...]:
     """One file of all classes; one folded grid for each experiment and model."""
-    scores = at_most_data(study.scores)
+    scores = with_most_data(study.scores)
     scores = scores[~scores["class"].isin(MACROS)]
     tested = over_seeds(scores[scores["split"] == "test"])
     tested = tested[tested["metric"].isin(METRICS)]

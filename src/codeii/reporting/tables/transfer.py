@@ -14,7 +14,6 @@ from codeii.reporting.rows import (
     MACROS,
     NOT_RUN,
     RUN,
-    at_most_data,
     difference,
     in_order,
     macro,
@@ -22,6 +21,7 @@ from codeii.reporting.rows import (
     over_seeds,
     score_cell,
     were_run,
+    with_most_data,
     with_several_starts,
 )
 from codeii.reporting.study import Study
@@ -33,7 +33,7 @@ FIRST = ("auroc", "auprc", "f1", "fmax")
 
 def rows(study: Study) -> tuple[Part, ...]:
     """The four metrics of the study and the paired difference; other metrics in a folded part."""
-    scores = over_seeds(at_most_data(with_several_starts(study.scores)))
+    scores = over_seeds(with_most_data(with_several_starts(study.scores)))
     scores = scores[(scores["split"] == "test") & (scores["class"] == "macro")]
     scores = scores[~scores["metric"].str.endswith("_seed_sd")]
     if scores.empty:
