@@ -81,6 +81,7 @@ def tiny_settings() -> dict[str, Any]:
         "init": "random",
         "mode": "full",
         "fraction": 1.0,
+        "per_class": 0,
         "seed": 0,
         "recipe": {"epochs": 4, "batch_size": 16, "learning_rate": 1e-2, "head_learning_rate": 1e-1},
         "preprocessing": {"rate_hz": 25, "samples": 256},

@@ -56,6 +56,7 @@ def settings_of(experiment: str = "transfer", seed: int = 0, **changed: Any) -> 
         "init": "random",
         "mode": "full",
         "fraction": 0.1,
+        "per_class": 0,
         "seed": seed,
         "recipe": {"epochs": 5, "batch_size": 16, "loss": {"weights": "none", "smoothing": 0.0, "kind": "bce"}},
         "preprocessing": {"rate_hz": 25, "samples": 64},
@@ -114,7 +115,7 @@ def finished_run(settings: Mapping[str, Any], losses: Sequence[float] = LOSSES) 
 def scores_of(experiment: str, seeds: Sequence[int], value: float = 0.75) -> Path:
     """The scores of an experiment. Returns their manifest."""
     rows = [
-        (experiment, "resnet1d", "scratch", 0.1, str(seed), "test", "auroc", "macro", value, 0.1, 0.9, 40, 4, 3)
+        (experiment, "resnet1d", "scratch", 0.1, 0, str(seed), "test", "auroc", "macro", value, 0.1, 0.9, 40, 4, 3)
         for seed in seeds
     ]
     tables = pd.DataFrame(rows, columns=list(SCORE_COLUMNS)), pd.DataFrame(columns=list(COMPARISON_COLUMNS))

@@ -76,6 +76,8 @@ def _for_people(add: Add) -> None:
             text = "print what a job of each rule took here, for seconds_of_the_built_in_study.csv"
             command.add_argument("--measured", action="store_true", help=text)
             command.add_argument("--cores", type=int, default=2, help="cores the time is given for (default: 2)")
+            text = "rate of training that you measured (default: that of earlier runs here, else as shipped)"
+            command.add_argument("--records-per-second", type=_above_0, metavar="N", help=text)
 
     command = _command(add, verbs.headline, "codeii headline")
     folder = Path("results/published")
@@ -147,7 +149,7 @@ def _for_runs(add: Add) -> None:
     command.add_argument("--scratch", type=Path, required=True, metavar="FOLDER", help="state to resume from")
     text = "save the state and end with 75 after so long, for queues with a limit (also: CODEII_MAX_MINUTES)"
     limit = os.environ.get("CODEII_MAX_MINUTES")
-    command.add_argument("--max-minutes", type=_minutes, default=limit, metavar="N", help=text)
+    command.add_argument("--max-minutes", type=_above_0, default=limit, metavar="N", help=text)
     command = _job(add, verbs.predict, "codeii predict --checkpoints results/runs/.../seed0/manifest.json ...")
     _manifests(command, "tensors", "targets")
     _manifests(command, "checkpoints", many=True)
@@ -221,10 +223,10 @@ def _manifests(command: argparse.ArgumentParser, *names: str, many: bool = False
             command.add_argument(f"--{name}", type=Path, required=True, metavar="MANIFEST", help=f"of the {name}")
 
 
-def _minutes(text: str) -> float:
+def _above_0(text: str) -> float:
     value = float(text)
     if not value > 0:
-        raise argparse.ArgumentTypeError("minutes are a number above 0")
+        raise argparse.ArgumentTypeError("expected a number above 0")
     return value
 
 

@@ -229,6 +229,7 @@ def restore(args: Arguments) -> None:
 
 def plan(args: Arguments) -> None:
     """Show jobs, sizes and time by stage before anything starts."""
+    from codeii.checks.cost import cost_words
     from codeii.checks.plan import as_text, measured_seconds, plan
     from codeii.workflow.awaiting import not_run_words
     from codeii.workflow.load import load_params
@@ -238,7 +239,10 @@ def plan(args: Arguments) -> None:
         print(measured_seconds())
         return
     params = load_params(args.params)
-    print("\n".join([as_text(plan(params), args.cores), *not_run_words(params), *to_pin(params)]))
+    stages = plan(params)
+    training = [job for stage in stages if stage.name == "training" for job in stage.waiting]
+    cost = cost_words(params, training, args.records_per_second)
+    print("\n".join([as_text(stages, args.cores), *cost, *not_run_words(params), *to_pin(params)]))
 
 
 def headline(args: Arguments) -> None:

@@ -138,7 +138,12 @@ def made_up_run(folder, experiment, start, fraction, seed, synthetic):
     history = "epoch,steps,learning_rate,train_loss,validation_loss,validation_auroc\n"
     history += "1,9,0.1,1.0,0.9,\n2,18,0.1,0.8,0.7,0.6\n"
     settings = {"experiment": experiment, "task": experiment, "model": "resnet1d", "start": start, "mode": "full"}
-    settings |= {"init": "pretrain" if start == "finetuned" else "random", "fraction": fraction, "seed": seed}
+    settings |= {
+        "init": "pretrain" if start == "finetuned" else "random",
+        "fraction": fraction,
+        "per_class": 0,
+        "seed": seed,
+    }
     facts = {"records": {"train": 100}}
     weights = {"w": np.zeros(1, np.float32)}
     return write_checkpoint(folder, card, weights, history, settings=settings, facts=facts, **made_with(synthetic))
@@ -156,7 +161,14 @@ def made_up_predictions(folder, experiment, start, fraction, seed, synthetic):
     split = ["test" if n % 2 else "validation" for n in range(24)]
     exams = pd.concat([pd.DataFrame({"exam_id": [f"e{n}" for n in range(24)], "split": split}), classes], axis=1)
     records = pd.concat([pd.DataFrame({"record_id": [f"r{n}" for n in range(24)]}), exams], axis=1)
-    run = {"experiment": experiment, "model": "resnet1d", "start": start, "fraction": fraction, "seed": seed}
+    run = {
+        "experiment": experiment,
+        "model": "resnet1d",
+        "start": start,
+        "fraction": fraction,
+        "per_class": 0,
+        "seed": seed,
+    }
     return write_predictions(folder, records, exams, settings={"run": run}, facts={}, **made_with(synthetic))
 
 
@@ -164,7 +176,7 @@ def made_up_scores(folder, experiment, synthetic):
     rows, gaps = [], []
     for at, start in enumerate(EXPERIMENTS[experiment]):
         for fraction in FRACTIONS:
-            of = (experiment, "resnet1d", start, fraction)
+            of = (experiment, "resnet1d", start, fraction, 0)
             for shift, seed in enumerate([*map(str, SEEDS), "mean"]):
                 value = 0.7 + 0.1 * at + 0.05 * fraction + 0.01 * shift
                 rows += [
@@ -179,7 +191,7 @@ def made_up_scores(folder, experiment, synthetic):
                     )
             rows.append((*of, "mean", "test", "auroc_seed_sd", "macro", 0.0123, *[np.nan] * 2, 12, 4, 2))
             if at:
-                gaps.append((*of[:3], "from_scratch", fraction, "auroc", "macro", 0.1, -0.02, 0.15, 12, 2))
+                gaps.append((*of[:3], "from_scratch", fraction, 0, "auroc", "macro", 0.1, -0.02, 0.15, 12, 2))
     scores = pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
     comparisons = pd.DataFrame(gaps, columns=list(COMPARISON_COLUMNS))
     facts = {"protocol": f"split {HOSTILE} of {experiment}"}
@@ -334,8 +346,8 @@ def test_a_table_file_keeps_full_precision(made):
 # --- what awaits its data ---
 
 AWAITED = {
-    "runs": [["transfer", "resnet1d", HOSTILE, fraction] for fraction in FRACTIONS]
-    + [["awaited", "resnet1d", "from_scratch", fraction] for fraction in FRACTIONS],
+    "runs": [["transfer", "resnet1d", HOSTILE, fraction, 0] for fraction in FRACTIONS]
+    + [["awaited", "resnet1d", "from_scratch", fraction, 0] for fraction in FRACTIONS],
     "submissions": [["blind_too", "awaited", "resnet1d"]],
 }
 NOT_RELEASED = "not run: data not released"
@@ -375,13 +387,15 @@ def test_the_cells_stand_in_the_rows_of_their_experiment(study, tmp_path):
 
 @pytest.mark.parametrize("name", ["headline", "transfer", "few_shot", "submission"])
 def test_a_study_of_which_nothing_was_run_yet_says_so(name, tmp_path):
-    every = AWAITED | {"runs": [*AWAITED["runs"], *(["transfer", "m", "from_scratch", share] for share in FRACTIONS)]}
+    every = AWAITED | {
+        "runs": [*AWAITED["runs"], *(["transfer", "m", "from_scratch", share, 0] for share in FRACTIONS)]
+    }
     assert NOT_RELEASED in words(make("tables", name, Inputs(), tmp_path, not_run=every))
 
 
 @pytest.mark.parametrize("name", ["scaling", "few_shot", "transfer"])
 def test_a_figure_of_nothing_but_what_awaits_its_data_says_so(name, tmp_path):
-    awaited = {"runs": AWAITED["runs"] + [["transfer", "resnet1d", "from_scratch", share] for share in FRACTIONS]}
+    awaited = {"runs": AWAITED["runs"] + [["transfer", "resnet1d", "from_scratch", share, 0] for share in FRACTIONS]}
     assert NOT_RELEASED in words(make("figures", name, Inputs(), tmp_path, not_run=awaited))
 
 
@@ -396,7 +410,7 @@ def test_what_wants_published_weights_says_so_and_not_that_data_are_not_released
 
 @pytest.mark.parametrize("name", ["scaling", "few_shot", "transfer"])
 def test_a_figure_of_nothing_but_what_wants_weights_says_so(name, tmp_path):
-    rows = AWAITED["runs"] + [["transfer", "resnet1d", "from_scratch", share] for share in FRACTIONS]
+    rows = AWAITED["runs"] + [["transfer", "resnet1d", "from_scratch", share, 0] for share in FRACTIONS]
     page = words(make("figures", name, Inputs(), tmp_path, not_run={"runs_without_weights": rows}))
     assert "not run: weights absent" in page
 
@@ -405,7 +419,7 @@ def test_a_figure_of_nothing_but_what_wants_weights_says_so(name, tmp_path):
 def test_an_experiment_that_lost_its_other_starts_is_no_pretraining(name, study, tmp_path):
     """What is transfer is told by the starts declared, not by those that are left."""
     one = replace(study["real"], scores=study["real"].scores[:1])  # `pretrain`, from scratch
-    awaited = {"runs": [["pretrain", "resnet1d", "finetuned", share] for share in FRACTIONS]}
+    awaited = {"runs": [["pretrain", "resnet1d", "finetuned", share, 0] for share in FRACTIONS]}
     page = words(make("figures", name, one, tmp_path, not_run=awaited))
     assert ("not run: no experiment" in page) == (name == "scaling")
 

@@ -11,12 +11,12 @@ from codeii.artifacts.scores import COMPARISON_COLUMNS, COMPARISONS, SCORE_COLUM
 
 NAN = float("nan")
 ROWS: list[tuple[Any, ...]] = [
-    ("transfer", "resnet1d", "scratch", 0.1, "0", "test", "auroc", "NA", 1 / 3, 0.1, 0.9, 40, 4, 1),
-    ("transfer", "resnet1d", "scratch", 0.1, "mean", "test", "auroc", "None", NAN, NAN, NAN, 40, 0, 1),
-    ("transfer", "resnet1d", "scratch", 0.1, "mean", "test", "auroc", "macro", 1 / 3, 0.1, 0.9, 40, 4, 1),
-    ("transfer", "resnet1d", "scratch", 0.1, "mean", "test", "auroc", "macro_frequent", NAN, NAN, NAN, 40, 0, 0),
+    ("transfer", "resnet1d", "scratch", 0.1, 0, "0", "test", "auroc", "NA", 1 / 3, 0.1, 0.9, 40, 4, 1),
+    ("transfer", "resnet1d", "scratch", 0.1, 0, "mean", "test", "auroc", "None", NAN, NAN, NAN, 40, 0, 1),
+    ("transfer", "resnet1d", "scratch", 0.1, 0, "mean", "test", "auroc", "macro", 1 / 3, 0.1, 0.9, 40, 4, 1),
+    ("transfer", "resnet1d", "scratch", 0.1, 0, "mean", "test", "auroc", "macro_frequent", NAN, NAN, NAN, 40, 0, 0),
 ]
-DIFFERENCES = [("transfer", "resnet1d", "pretrained", "scratch", 0.1, "auroc", "macro", 0.1, -0.1, 0.2, 40, 3)]
+DIFFERENCES = [("transfer", "resnet1d", "pretrained", "scratch", 0.1, 0, "auroc", "macro", 0.1, -0.1, 0.2, 40, 3)]
 
 
 def tables() -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -66,6 +66,17 @@ def test_impossible_values_are_refused(tmp_path: Path, row: int, column: str, va
     with pytest.raises(ValueError, match=message):
         write(tmp_path, scores, comparisons)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize("amount", [(0.0, 0), (0.1, 5)])
+def test_a_score_is_of_a_fraction_or_of_a_count(tmp_path: Path, which: int, amount: tuple[float, int]) -> None:
+    both = tables()
+    both[which].loc[0, ["fraction", "per_class"]] = amount
+    with pytest.raises(ValueError, match="of neither or both of a fraction and a count"):
+        write(tmp_path, *both)
+    both[which].loc[0, ["fraction", "per_class"]] = (0.0, 5)
+    read_scores(write(tmp_path, *both))
 
 
 @pytest.mark.parametrize("which", [0, 1])

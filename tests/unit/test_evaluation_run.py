@@ -47,7 +47,9 @@ def task(tmp_path: Path) -> Path:
     return write_targets(tmp_path / "targets", ids, matrix, CLASSES, settings={}, **PROVENANCE)
 
 
-def run_of(task: Path, folder: Path, start: str, seed: int, skill: float, fraction: float = 0.1) -> Path:
+def run_of(
+    task: Path, folder: Path, start: str, seed: int, skill: float, fraction: float = 0.1, per_class: int = 0
+) -> Path:
     """Predictions whose logits are the targets times `skill` plus noise of `seed`."""
     targets = read_targets(task)
     exams = targets.table.drop_duplicates("exam_id").reset_index(drop=True)
@@ -56,8 +58,9 @@ def run_of(task: Path, folder: Path, start: str, seed: int, skill: float, fracti
     logit = pd.DataFrame((truth * skill + rng.standard_normal(truth.shape)).astype(np.float32), columns=list(CLASSES))
     by_exam = pd.concat([exams[["exam_id", "split"]], logit], axis=1)
     by_record = targets.table[["record_id", "exam_id", "split"]].merge(by_exam.drop(columns="split"), on="exam_id")
-    run = {"experiment": "transfer", "model": "resnet1d", "start": start, "fraction": fraction, "seed": seed}
-    out = folder / f"{start}-{fraction}-{seed}"
+    run = {"experiment": "transfer", "model": "resnet1d", "start": start, "fraction": fraction, "per_class": per_class}
+    run["seed"] = seed
+    out = folder / f"{start}-{fraction}-{per_class}-{seed}"
     return write_predictions(out, by_record, by_exam, settings={"run": run}, **PROVENANCE)
 
 
@@ -145,6 +148,24 @@ def test_starts_are_compared_on_the_same_resamples(task: Path, tmp_path: Path) -
     assert (equal[["difference", "low", "high"]] == 0).all(axis=None)
     macro = value(gain, metric="auroc", **{"class": "macro"})
     assert 0 < macro["low"] < macro["difference"] < macro["high"]
+
+
+def test_runs_of_other_counts_are_other_arms(task: Path, tmp_path: Path) -> None:
+    skills = {"scratch": 0.5, "pretrained": 2.0}
+    runs = [
+        run_of(task, tmp_path, start, 0, skill + count / 10, 0.0, count)
+        for start, skill in skills.items()
+        for count in (5, 20)
+    ]
+    found = judge(runs, task, tmp_path / "scores")
+    assert sorted(set(zip(found.scores["fraction"], found.scores["per_class"], strict=True))) == [(0, 5), (0, 20)]
+    of = {"metric": "auroc", "class": "macro"}
+    for count in (5, 20):
+        means = [value(found.scores, start=start, per_class=count, seed="mean", split="test", **of) for start in skills]
+        gap = value(found.comparisons, per_class=count, **of)
+        assert gap["difference"] == pytest.approx(means[1]["value"] - means[0]["value"], abs=1e-15)
+    with pytest.raises(ValueError, match=r"'scratch' has no run of resnet1d at n20; there are \['pretrained'\]"):
+        judge([runs[0], *runs[2:]], task, tmp_path / "without")
 
 
 def test_the_order_of_rows_in_the_files_changes_nothing(runs: list[Path], task: Path, tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ import yaml
 from codeii.schema.params import PublishedSplit
 from codeii.workflow.load import check_params, load_params, merge
 from codeii.workflow.plugins import model_settings, names_in
+from codeii.workflow.run_jobs import submit_job, train_job
+from codeii.workflow.runs import runs_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -90,6 +92,14 @@ FAULTS = [
     ("sources.chapman", {"version": "1", "origin": "local", "path": "x"}, ["sources: 'chapman' is not one of"]),
     ("run.experiments", ["cpsc"], ["run.experiments.0: 'cpsc'"]),
     ("experiments.cpsc2018.fractions", [0.1234567, 0.1234568], ["equal to six digits"]),
+    (
+        "experiments.ptbxl_few_shot.per_class",
+        [5],
+        ["ptbxl_few_shot: found", "[0.02, 0.1] and per_class is [5]; an exp"],
+    ),
+    ("experiments.cpsc2018.fractions", [], ["experiments.cpsc2018: found", "fractions are [] and per_class is []"]),
+    ("experiments.cpsc2018.per_class", [5, 0], ["cpsc2018.per_class.1: found 0", "greater than or equal to 1"]),
+    ("experiments.cpsc2018.per_class", [5, 5], ["cpsc2018.per_class: [5, 5] names something twice"]),
     ("tracking.uri", "postgresql://me:secret@host/db", ["tracking.uri", "pattern"]),
     ("evaluation.level", 1.5, ["evaluation.level: found 1.5"]),
     ("leakage.waive", [{"kind": "patient_in_two_splits", "reason": "x"}], ["leakage.waive.0", "the two records"]),
@@ -112,6 +122,38 @@ def test_steps_of_published_benchmarks_are_accepted_where_they_are_named(values:
     steps = {"mode": "benchmark_compatible", "powerline_hz": 60, "resampling": "zoom", "keep_seconds": 5}
     changed["preprocessing"]["code_100hz"] |= steps
     assert check_params(changed).preprocessing["code_100hz"].model_dump().items() >= steps.items()
+
+
+def test_counts_take_the_place_of_fractions_from_the_parameters_to_the_paths(values: dict[str, Any]) -> None:
+    changed = deepcopy(values)
+    changed["experiments"]["cpsc2018"] |= {"per_class": [20, 5], "starts": ["from_scratch", "code_ii_finetuned"]}
+    params = check_params(changed)
+    assert params.experiments["cpsc2018"].amounts == [(0.0, 20), (0.0, 5)]
+    assert check_params(params.model_dump(mode="json")) == params  # the default does not come back
+    runs = runs_of("cpsc2018", params.experiments["cpsc2018"])
+    assert [run.variant for run in runs] == [f"{start}-n{count}" for start in ("from_scratch", "code_ii_finetuned")
+                                             for count in (20, 5)]  # fmt: skip
+    job = train_job(params, runs[2])
+    assert (job.settings["fraction"], job.settings["per_class"]) == (0, 20)
+    assert job.inputs["init"] == ["results/runs/code_ii_pretraining/resnet1d/from_scratch-f1/seed0/manifest.json"]
+
+
+def test_a_lower_file_s_fractions_are_taken_away_by_an_empty_list(values: dict[str, Any]) -> None:
+    over = {"experiments": {"ptbxl_few_shot": {"fractions": [], "per_class": [5]}}}
+    assert check_params(merge(values, over)).experiments["ptbxl_few_shot"].amounts == [(0.0, 5)]
+
+
+def test_a_checkpoint_for_others_is_of_all_records_not_of_a_count(values: dict[str, Any]) -> None:
+    over = {"experiments": {"code_ii_pretraining": {"fractions": [], "per_class": [5]}}}
+    with pytest.raises(ValueError, match=r"needs fraction 1.0 of code_ii_pretraining, which has per_class \[5\]"):
+        check_params(merge(values, over))
+
+
+def test_a_submission_is_of_the_runs_with_the_largest_count(values: dict[str, Any]) -> None:
+    changed = deepcopy(values)
+    changed["experiments"]["cpsc2018"] |= {"per_class": [20, 5]}
+    checkpoints = submit_job(check_params(changed), "cpsc2018", "resnet1d", "code_ii_test").inputs["checkpoints"]
+    assert checkpoints == ["results/runs/cpsc2018/resnet1d/from_scratch-n20/seed0/manifest.json"]
 
 
 SPOILING = {"resampling": "decimate_joined", "median_baseline_seconds": 0.4}

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from codeii.artifacts.scores import SCORE_COLUMNS
 from codeii.reporting import rows
+from codeii.reporting.figures import few_shot as few_shot_figure
+from codeii.reporting.figures import scaling as scaling_figure
 from codeii.reporting.part import Part, grid, numeric, title_and_caption
 from codeii.reporting.study import Inputs, origin_of
 from codeii.reporting.style import rounded_limits, spread, whiskers
@@ -89,16 +91,20 @@ def scores_of(lines):
     return frame.assign(synthetic=False, protocol="as drawn", not_run="")
 
 
-def line(experiment, start, fraction, seed, value, metric="auroc", of_class="macro"):
-    return (experiment, "m", start, fraction, seed, "test", metric, of_class, value, value, value, 10, 5, 2)
+def line(experiment, start, fraction, seed, value, metric="auroc", of_class="macro", per_class=0):
+    return (experiment, "m", start, fraction, per_class, seed, "test", metric, of_class, value, value, value, 10, 5, 2)
 
 
 class Bare:
-    """As much of a study as a table of scores reads."""
+    """As much of a study as a table or figure of scores reads."""
+
+    warning = ""
 
     def __init__(self, lines):
         self.scores = scores_of(lines)
-        self.comparisons = pd.DataFrame(columns=["experiment", "model", "start", "fraction", "metric", "class"])
+        self.comparisons = pd.DataFrame(
+            columns=["experiment", "model", "start", "fraction", "per_class", "metric", "class"]
+        )
         self.comparisons[["versus", "difference", "low", "high"]] = np.nan
 
     def marked(self, text, synthetic):
@@ -123,3 +129,50 @@ def test_fewer_labels_shows_a_share_that_one_start_lacks_as_not_run():
     assert table.shown["10\u00a0%"].tolist() == ["0.600 (0.600–0.600)", "not run"]
     assert deviations.shown["10\u00a0%"].tolist() == ["0.020", ""]
     assert dict(zip(table.values["fraction"], table.values["n_seeds"], strict=True))[0.1] == 2
+
+
+def by_count(experiment, starts=("s", "t")):
+    """An experiment on 5 and 1,000 records of each class."""
+    return [
+        line(experiment, start, 0.0, seed, 0.6 + 0.1 * at, per_class=count)
+        for start in starts
+        for at, count in enumerate((5, 1000))
+        for seed in ("0", "mean")
+    ]
+
+
+def by_share(experiment, starts=("s", "t")):
+    return [
+        line(experiment, start, share, seed, 0.7) for start in starts for share in (0.1, 0.5) for seed in ("0", "mean")
+    ]
+
+
+def test_fewer_labels_by_share_and_by_count_stand_in_tables_and_files_of_their_own():
+    parts = {part.name: part for part in few_shot(Bare(by_share("a") + by_count("b")))}
+    share, count = parts["table"], parts["counts"]
+    names = ["Experiment", "Model", "Start"]
+    assert list(share.shown) == [*names, "10\u00a0%", "50\u00a0%"] and set(share.shown["Experiment"]) == {"a"}
+    assert list(count.shown) == [*names, "5\u00a0per\u00a0class", "1,000\u00a0per\u00a0class"]
+    assert set(count.shown["Experiment"]) == {"b"} and "not run" not in count.shown.to_numpy()
+    assert "per_class" not in share.values and set(share.values["fraction"]) == {0.1, 0.5}
+    assert "fraction" not in count.values and set(count.values["per_class"]) == {5, 1000}
+    assert (share.values["n_seeds"] == 1).all() and (count.values["n_seeds"] == 1).all()
+    alone = {part.name: part for part in few_shot(Bare(by_count("b")))}
+    assert alone["table"].shown.empty and alone["table"].values.empty and len(alone["counts"].values) == 4
+
+
+def test_the_headline_takes_the_largest_count():
+    (table, *_) = headline(Bare(by_count("b") + by_share("a")))
+    assert table.shown["Training data"].tolist() == ["1,000\u00a0per\u00a0class", "50\u00a0%"]
+    assert table.values[["fraction", "per_class"]].to_numpy().tolist() == [[0, 1000]] * 2 + [[0.5, 0]] * 2
+
+
+@pytest.mark.parametrize(("module", "starts"), [(few_shot_figure, ("s", "t")), (scaling_figure, ("s",))])
+def test_a_figure_draws_shares_and_counts_on_axes_of_their_own(module, starts):
+    both, counts, shares = (
+        module.draw(Bare(lines)).svg
+        for lines in (by_share("a", starts) + by_count("b", starts), by_count("b", starts), by_share("a", starts))
+    )
+    for svg, kinds in ((both, (1, 1)), (counts, (0, 1)), (shares, (1, 0))):
+        assert (svg.count("share of"), svg.count("records of each class")) == kinds
+        assert ("<!-- 10\u00a0% -->" in svg, "<!-- 1,000 -->" in svg) == tuple(map(bool, kinds))

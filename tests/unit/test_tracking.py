@@ -15,7 +15,7 @@ from codeii.tracking.epochs import Epoch, finished, metrics_of, tags_of, told
 from codeii.tracking.processes import is_dead
 from codeii.tracking.registry import CHAMPION, LOSS, MAKER, TARGETS, best_of
 from codeii.tracking.run import prepare_store, track
-from codeii.tracking.runs import identity_of, params_of
+from codeii.tracking.runs import identity_of, name_of, params_of, scratch_of
 from codeii.tracking.store import file_of, patiently
 
 if TYPE_CHECKING:
@@ -66,6 +66,14 @@ def test_an_experiment_is_a_parent_and_a_child_per_run(client: "MlflowClient") -
     assert {run.info.status for run in runs.values()} == {"FINISHED"}
     parent = runs.pop("transfer").info.run_id
     assert {run.data.tags["mlflow.parentRunId"] for run in runs.values()} == {parent}
+
+
+def test_a_run_by_count_is_called_by_it_and_one_told_before_there_were_counts_by_its_fraction() -> None:
+    by_count = settings_of(fraction=0.0, per_class=20)
+    assert name_of(by_count) == "resnet1d scratch n20 seed0"
+    assert scratch_of(Path("s"), by_count) == Path("s/resnet1d/scratch-n20/seed0")
+    earlier = {name: value for name, value in settings_of().items() if name != "per_class"}
+    assert name_of(earlier) == "resnet1d scratch f0.1 seed0"
 
 
 def test_a_run_holds_params_hashes_data_sets_and_scores(client: "MlflowClient") -> None:

@@ -16,6 +16,7 @@ from codeii.models import rebuild
 from codeii.networks import prefetch
 from codeii.networks.batches import inputs_of, read
 from codeii.training import loop
+from codeii.training.examples import count_of
 from codeii.training.run import train
 from codeii.training.validation import mean_loss
 
@@ -101,6 +102,20 @@ def test_fine_tuning_changes_the_features_too_and_starts_ahead(
     assert tuned.manifest.facts["patients"]["train"] == 9
 
 
+def test_a_count_trains_on_that_many_records_of_each_class_and_says_which_fall_short(
+    tiny_inputs: Inputs, tiny_settings: Settings, tmp_path: Path
+) -> None:
+    truth, trained = read_targets(tiny_inputs["targets"]), []
+    for per_class in (4, 25):
+        settings = {**with_recipe(tiny_settings, epochs=1), "fraction": 0.0, "per_class": per_class}
+        facts = read_checkpoint(run(tiny_inputs, settings, tmp_path / f"{per_class}")).manifest.facts
+        rows, short = count_of(truth.of("train"), truth.classes, per_class, 0)
+        assert (facts["records"]["train"], facts["fell_short"]) == (len(rows), short)
+        assert facts["records"]["validation"] == 24  # all of them
+        trained.append((facts["records"]["train"], len(short)))
+    assert trained[0][0] < trained[1][0] < 72 and trained[0][1] == 0 and trained[1][1] > 0
+
+
 def test_dropout_is_a_rate_of_this_run_not_of_the_checkpoint(
     pretrained: Path, tiny_inputs: Inputs, tiny_settings: Settings, tmp_path: Path
 ) -> None:
@@ -116,7 +131,8 @@ def test_dropout_is_a_rate_of_this_run_not_of_the_checkpoint(
         ({"preprocessing": {"rate_hz": 50, "samples": 256}}, "rate_hz is 25, this run asks for 50"),
         ({"model_settings": {"filters": [8, 8, 8], "strides": [1, 4, 4], "kernel_size": 9}}, "this run's network has"),
         ({"unknown": 1}, "unknown"),
-        ({"fraction": 0.0}, "fraction"),
+        ({"fraction": 0.0}, "fraction is 0 and per_class 0; one of them is above 0"),
+        ({"per_class": 5}, "fraction is 1 and per_class 5; one of them is above 0, the other is 0"),
     ],
 )
 def test_a_run_that_does_not_fit_its_inputs_is_refused_with_both_values(

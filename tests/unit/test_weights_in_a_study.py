@@ -100,7 +100,7 @@ def test_without_the_file_exactly_what_starts_from_it_is_not_run(path: str | Non
         ("start", "ptbxl_form", "theirs_probe", "weights", "theirs"),
     }
     missing = missing_from_tables(params)
-    assert ["ptbxl_form", "resnet1d", "theirs_probe", 1.0] in missing["runs_without_weights"]
+    assert ["ptbxl_form", "resnet1d", "theirs_probe", 1.0, 0] in missing["runs_without_weights"]
     assert missing["runs"] == []
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from codeii.checks.receipt import signature
@@ -34,6 +35,19 @@ def test_the_study_ends_in_a_report_that_says_synthetic(finished: Checkout) -> N
     assert "research use only" in page.lower()
 
 
+def test_counts_go_from_the_parameters_to_the_report(finished: Checkout) -> None:
+    folder = finished.folder / "results"
+    runs = sorted(path.name for path in (folder / "runs/cpsc2018_few_shot_counts/resnet1d").iterdir())
+    assert runs == [f"{start}-n{count}" for start in ("code_ii_finetuned", "from_scratch") for count in (1, 2)]
+    scores = pd.read_csv(folder / "scores/cpsc2018_few_shot_counts/resnet1d/scores.csv")
+    assert set(scores["per_class"]) == {1, 2} and set(scores["fraction"]) == {0}
+    table = pd.read_csv(folder / "published/tables/few_shot/counts.csv")
+    assert table[["start", "per_class"]].to_numpy().tolist() == [
+        [start, count] for start in ("from_scratch", "code_ii_finetuned") for count in (1, 2)
+    ]
+    assert "2\u00a0per\u00a0class" in (folder / "published/report.html").read_text()
+
+
 def test_a_second_run_has_nothing_to_do(finished: Checkout) -> None:
     assert "Nothing to be done" in finished.snakemake()
 
@@ -48,15 +62,15 @@ def test_a_model_edit_lists_exactly_its_runs_and_what_follows(finished: Checkout
     model = finished.folder / "src/codeii/models/resnet1d.py"
     with edited(model, "    left = max(0, ", "    left = max(0, 0 + "):
         planned = finished.planned()
-    assert planned.pop("train") == 2 + 4 + 4
-    assert planned.pop("predict") == 3
+    assert planned.pop("train") == 2 + 4 + 4 + 4
+    assert planned.pop("predict") == 4
     assert set(planned) <= {"evaluate", "submit", "track", "table", "figure", "report"}
 
 
 def test_a_recipe_edit_lists_only_the_runs_of_that_recipe(finished: Checkout) -> None:
     with edited(finished.folder / "params.yaml", "steps_at_least: 2", "steps_at_least: 3"):
         planned = finished.planned()
-    assert planned["train"] == 8
+    assert planned["train"] == 12
     assert not {"synthesise", "record_shard", "records", "tensor_shard", "tensors", "targets"} & set(planned)
 
 
@@ -149,7 +163,7 @@ def test_every_run_is_in_the_tracker_once(finished: Checkout) -> None:
         "print(len(r), sum('mlflow.parentRunId' in x.data.tags for x in r), {x.info.status for x in r},"
         " len(c.search_registered_models()))"
     )
-    assert "13 10 {'FINISHED'} 3" in finished.run("python", "-c", code)
+    assert "18 14 {'FINISHED'} 3" in finished.run("python", "-c", code)
 
 
 def test_a_lost_shard_is_one_shard_redone(finished: Checkout) -> None:

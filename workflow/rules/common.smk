@@ -16,7 +16,7 @@ wildcard_constraints:
     task="[a-z0-9_]+",
     experiment="[a-z0-9_]+",
     model="[a-z0-9_]+",
-    variant="[a-z0-9_]+-f[0-9.e-]+",
+    variant="[a-z0-9_]+-(f[0-9.e-]+|n[0-9]+)",
     seed="[0-9]+",
     shard="[0-9]+",
     name="[a-z0-9_]+",

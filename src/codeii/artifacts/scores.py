@@ -16,7 +16,8 @@ SCORE_COLUMNS = (
     "experiment",
     "model",
     "start",
-    "fraction",
+    "fraction",  # of the training patients, or 0
+    "per_class",  # records of each class, or 0
     "seed",  # a number, or "mean" over the seeds
     "split",
     "metric",
@@ -35,6 +36,7 @@ COMPARISON_COLUMNS = (
     "start",
     "versus",
     "fraction",
+    "per_class",
     "metric",
     "class",
     "difference",
@@ -100,6 +102,9 @@ def _check(scores: pd.DataFrame, comparisons: pd.DataFrame) -> None:
         raise ValueError(f"scores have columns {list(scores.columns)}, expected {list(SCORE_COLUMNS)}")
     if tuple(comparisons.columns) != COMPARISON_COLUMNS:
         raise ValueError(f"comparisons have columns {list(comparisons.columns)}, expected {list(COMPARISON_COLUMNS)}")
+    for table in (scores, comparisons):
+        if ((table["fraction"] > 0) == (table["per_class"] > 0)).any():
+            raise ValueError("a score is of neither or both of a fraction and a count of records per class")
     bounded = scores[scores["metric"].isin(BOUNDED)]
     values = bounded[["value", "low", "high"]].to_numpy(np.float64)
     if ((values < 0) | (values > 1)).any():

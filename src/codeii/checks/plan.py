@@ -41,13 +41,18 @@ STAGES = {
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Jobs of one stage: how many, how many to run, bytes to write, seconds of one core (None where unknown)."""
+    """Jobs of one stage: how many, those to run, bytes to write, seconds of one core (None where unknown)."""
 
     name: str
     jobs: int
-    to_run: int
+    waiting: tuple[Job, ...]
     megabytes: float | None
     seconds: float | None
+
+    @property
+    def to_run(self) -> int:
+        """Number of jobs to run."""
+        return len(self.waiting)
 
 
 def plan(params: Params) -> list[Stage]:
@@ -64,7 +69,7 @@ def plan(params: Params) -> list[Stage]:
             size = None if None in sizes else sum(size for size in sizes if size is not None)
             times = [_seconds(job, known) for job in waiting]
             seconds = None if None in times else sum(time for time in times if time is not None)
-            stages.append(Stage(name, len(mine), len(waiting), size, seconds))
+            stages.append(Stage(name, len(mine), tuple(waiting), size, seconds))
     return stages
 
 

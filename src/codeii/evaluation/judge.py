@@ -71,7 +71,7 @@ def judge_run(validation: np.ndarray, test: np.ndarray, bench: Bench) -> Judged:
 def run_rows(of: Row, judged: Judged, bench: Bench) -> list[Row]:
     """Rows of one run: macro of the validation split, its thresholds, everything of the test split.
 
-    of : experiment, model, start, fraction, seed.
+    of : experiment, model, start, fraction, per_class, seed.
     """
     metrics, of_validation, classes = bench.wanted.metrics, (*of, "validation"), range(len(bench.classes))
     interval = percentile_interval(judged.replicates, bench.wanted.level)
@@ -88,7 +88,7 @@ def mean_rows(
 ) -> list[Row]:
     """Rows of the mean over seeds, and where there are several seeds the macro's standard deviation over them.
 
-    of : experiment, model, start, fraction; validations, points : (metric, row) of each seed;
+    of : experiment, model, start, fraction, per_class; validations, points : (metric, row) of each seed;
     replicates : (metric, row, replicate), averaged over the seeds.
     """
     metrics, macro_row = bench.wanted.metrics, len(bench.classes)

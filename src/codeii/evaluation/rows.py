@@ -51,7 +51,8 @@ def score_rows(
 ) -> list[Row]:
     """Rows of `SCORE_COLUMNS` for some rows of a tally.
 
-    of : experiment, model, start, fraction, seed, split; value, low, high : (metric, row); no interval gives NaN.
+    of : experiment, model, start, fraction, per_class, seed, split; value, low, high : (metric, row); no interval
+    gives NaN.
     """
     low, high = interval or (np.full(value.shape, np.nan),) * 2
     return [

@@ -36,6 +36,7 @@ class RunName(BaseModel):
     model: str
     start: str
     fraction: float
+    per_class: int
     seed: int
 
 
@@ -118,14 +119,14 @@ def _by_arm(runs: Mapping[RunName, Predictions]) -> dict[Arm, dict[int, Predicti
     """Runs that differ in nothing but the seed, by seed."""
     arms: dict[Arm, dict[int, Predictions]] = {}
     for name, run in runs.items():
-        arm = Arm(name.experiment, name.model, name.start, name.fraction)
+        arm = Arm(name.experiment, name.model, name.start, name.fraction, name.per_class)
         arms.setdefault(arm, {})[name.seed] = run
     return arms
 
 
 def _judge_arm(arm: Arm, runs: Mapping[int, Predictions], bench: Bench) -> tuple[list[Row], SeedMean, dict[str, int]]:
     """Score rows of the runs and of their mean, the mean's macros, and the undefined resamples by class."""
-    of = (arm.experiment, arm.model, arm.start, arm.fraction)
+    of = (arm.experiment, arm.model, arm.start, arm.fraction, arm.per_class)
     rows: list[Row] = []
     validations, points = [], []
     undefined: dict[str, int] = {}

@@ -12,13 +12,14 @@ from codeii.artifacts.targets import Targets, read_targets
 from codeii.artifacts.tensor_store import TensorStore, read_tensor_store
 from codeii.prediction.aggregate import exam_means
 from codeii.prediction.ask import Asking, record_logits
+from codeii.schema.amounts import AMOUNT, amount_word
 from codeii.schema.progress import progress
 
 if TYPE_CHECKING:
     import torch
 
 SPLITS = ("validation", "test")
-RUN = ("experiment", "model", "start", "fraction", "seed")  # what a run is called, in its checkpoint and here
+RUN = ("experiment", "model", "start", *AMOUNT, "seed")  # what a run is called, in its checkpoint and here
 
 
 def predict(
@@ -40,7 +41,7 @@ def predict(
         trained = read_checkpoint(path)
         synthetic |= trained.manifest.synthetic
         run = {name: trained.manifest.settings[name] for name in RUN}
-        below.append(f"{run['start']}-f{run['fraction']:g}/seed{run['seed']}")
+        below.append(f"{run['start']}-{amount_word(run['fraction'], run['per_class'])}/seed{run['seed']}")
         by_record, by_exam = logits_of(trained, store, truth, how, device)
         write_predictions(
             folder / below[-1],

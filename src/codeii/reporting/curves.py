@@ -1,11 +1,11 @@
-"""Lines of a score against the share of training data: shared by the figures that draw them."""
+"""Lines of a score against the amount of training data: shared by the figures that draw them."""
 
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from matplotlib.ticker import NullLocator
 
-from codeii.reporting.rows import percent
+from codeii.reporting.rows import count, percent
 from codeii.reporting.style import FAINT, label_ends, rounded_limits, whiskers
 
 if TYPE_CHECKING:
@@ -15,15 +15,16 @@ DODGE = 1.045  # neighbouring lines stand this factor apart, so that their inter
 
 
 def draw_line(
-    axes: "Axes", means: pd.DataFrame, seeds: pd.DataFrame, colour: str, line: Any, place: float
+    axes: "Axes", by: str, means: pd.DataFrame, seeds: pd.DataFrame, colour: str, line: Any, place: float
 ) -> tuple[float, float]:
     """One line with intervals and its seeds as points; returns its right end in data coordinates.
 
-    means, seeds : rows of scores with `fraction`, `value` (and `low`, `high`); place : dodge, 0 in the middle.
+    by : column of the x axis, `fraction` or `per_class`; place : dodge, 0 in the middle;
+    means, seeds : rows of scores with that column, `value` (and `low`, `high`).
     """
     shift = DODGE**place
-    means = means.dropna(subset="value").sort_values("fraction")
-    x, y = means["fraction"] * shift, means["value"]
+    means = means.dropna(subset="value").sort_values(by)
+    x, y = means[by] * shift, means["value"]
     axes.errorbar(
         x,
         y,
@@ -35,7 +36,7 @@ def draw_line(
         capsize=0,
     )
     axes.plot(
-        seeds["fraction"] * shift,
+        seeds[by] * shift,
         seeds["value"],
         linestyle="none",
         marker="o",
@@ -48,16 +49,16 @@ def draw_line(
     return (float(x.iloc[-1]), float(y.iloc[-1])) if len(means) else (float("nan"), float("nan"))
 
 
-def dress(axes: "Axes", rows: pd.DataFrame, ends: list[tuple[float, float, str, str]]) -> None:
+def dress(axes: "Axes", by: str, rows: pd.DataFrame, ends: list[tuple[float, float, str, str]]) -> None:
     """Limits, ticks and direct labels, once every line is drawn.
 
-    rows : all rows drawn; ends : (x, y, text, colour) of each line.
+    by : column of the x axis; rows : all rows drawn; ends : (x, y, text, colour) of each line.
     """
-    fractions = sorted(set(rows["fraction"]))
+    amounts = sorted(set(rows[by]))
     axes.set_xscale("log")
-    axes.set_xlim(fractions[0] / 1.35, fractions[-1] * 1.2)
+    axes.set_xlim(amounts[0] / 1.35, amounts[-1] * 1.2)
     axes.set_ylim(*rounded_limits(pd.concat([rows["value"], rows["low"], rows["high"]])))
-    axes.set_xticks(fractions, [percent(fraction) for fraction in fractions])
+    axes.set_xticks(amounts, [percent(amount) if by == "fraction" else count(amount) for amount in amounts])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.grid(axis="x", visible=False)
     axes.tick_params(axis="x", length=3, color=FAINT)

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 TEMPLATES = Path(__file__).parent
 _FIGURE, _TO = r"[-+\u2212]?[\d.,]*\d", r"(\u2013| to )"
 _NUMBER = re.compile(
-    rf"{_FIGURE}(\s?%| of {_FIGURE}|{_TO}{_FIGURE})?( \({_FIGURE}{_TO}{_FIGURE}\))?(, {_FIGURE} classes)?"
+    rf"{_FIGURE}(\s?%|\sper\sclass| of {_FIGURE}|{_TO}{_FIGURE})?( \({_FIGURE}{_TO}{_FIGURE}\))?(, {_FIGURE} classes)?"
 )
 _WORDS_AMONG_NUMBERS = ("", "not run", "?")
 

@@ -15,6 +15,7 @@ from codeii.artifacts.manifest import Manifest, environment, load_manifest, read
 from codeii.reporting.build import CAPTION, FIGURE_PNG, FIGURE_SVG, TABLE_HTML
 from codeii.reporting.part import TEMPLATES
 from codeii.reporting.part import environment as templates
+from codeii.reporting.rows import amount_words
 from codeii.reporting.study import WARNINGS, Inputs, Origin, named, origin_of
 
 REPORT, METRICS = "report.html", "metrics.json"
@@ -180,7 +181,7 @@ def _source(manifest: Manifest) -> dict[str, Any]:
 
 
 def _runs_in_words(behind: Sequence[tuple[Path, Manifest]]) -> list[dict[str, Any]]:
-    """For each experiment that was run: its task, and how many models, starts, shares and seeds it has."""
+    """For each experiment that was run: its task, and how many models, starts, amounts of data and seeds it has."""
     experiments: dict[str, list[Mapping[str, Any]]] = {}
     for _, manifest in behind:
         if manifest.kind == "checkpoint":
@@ -189,7 +190,10 @@ def _runs_in_words(behind: Sequence[tuple[Path, Manifest]]) -> list[dict[str, An
         {
             "name": name,
             "task": runs[0]["task"],
-            **{word: list(dict.fromkeys(run[word] for run in runs)) for word in ("model", "start", "fraction", "seed")},
+            **{word: list(dict.fromkeys(run[word] for run in runs)) for word in ("model", "start", "seed")},
+            "amounts": [
+                amount_words(*amount) for amount in sorted({(run["fraction"], run["per_class"]) for run in runs})
+            ],
             "runs": len(runs),
         }
         for name, runs in experiments.items()

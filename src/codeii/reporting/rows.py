@@ -2,10 +2,15 @@
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
 
+from codeii.schema.amounts import AMOUNT
+
 KEYS = ["experiment", "model", "start"]
+RUN = [*KEYS, *AMOUNT]  # and a seed
+AXIS_WORDS = {"fraction": "share of training data", "per_class": "training records of each class"}
 METRIC_WORDS = {"auroc": "AUROC", "auprc": "AUPRC", "f1": "F1", "fmax": "Fmax"}
 MACROS = ("macro", "macro_frequent")
 NOT_RUN = "not run"
@@ -18,7 +23,7 @@ def metric_word(metric: str) -> str:
 
 
 def macro(scores: pd.DataFrame, metric: str = "auroc", of_class: str = "macro") -> pd.DataFrame:
-    """Test rows of one metric's average over classes: every experiment, start, fraction and seed."""
+    """Test rows of one metric's average over classes: every experiment, start, amount of training data and seed."""
     chosen = (scores["split"] == "test") & (scores["metric"] == metric) & (scores["class"] == of_class)
     return scores[chosen]
 
@@ -33,12 +38,12 @@ def single_seeds(scores: pd.DataFrame) -> pd.DataFrame:
     return scores[scores["seed"] != "mean"]
 
 
-def at_largest_fraction(scores: pd.DataFrame) -> pd.DataFrame:
-    """Rows of each experiment and model at the largest share of training data it was run with."""
+def with_most_data(scores: pd.DataFrame) -> pd.DataFrame:
+    """Rows of each experiment and model at the largest share or count of training data it was run with."""
     if scores.empty:
         return scores
-    largest = scores.groupby(["experiment", "model"])["fraction"].transform("max")
-    return scores[scores["fraction"] == largest]
+    largest = scores.groupby(["experiment", "model"])[list(AMOUNT)].transform("max")
+    return scores[(scores[list(AMOUNT)] == largest).all(axis=1)]
 
 
 def were_run(scores: pd.DataFrame) -> pd.DataFrame:
@@ -61,9 +66,14 @@ def with_one_start(scores: pd.DataFrame) -> pd.DataFrame:
     return scores[_distinct(scores, "start") == 1]
 
 
-def with_several_fractions(scores: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the experiments run on several shares of their training data."""
-    return scores[_distinct(scores, "fraction") > 1]
+def with_several_amounts(scores: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the experiments run on several shares of their training data, or on several counts."""
+    return scores[(_distinct(scores, "fraction") > 1) | (_distinct(scores, "per_class") > 1)]
+
+
+def kinds_of_amount(scores: pd.DataFrame) -> list[str]:
+    """Of `fraction` and `per_class` those that the rows are by; a table or axis shows one of them."""
+    return [kind for kind in AMOUNT if (scores[kind] > 0).any()]
 
 
 def _distinct(scores: pd.DataFrame, column: str) -> pd.Series:
@@ -71,11 +81,10 @@ def _distinct(scores: pd.DataFrame, column: str) -> pd.Series:
     return scores.groupby("experiment")[column].transform("nunique").astype(int)
 
 
-def seed_counts(scores: pd.DataFrame) -> dict[tuple[str, str, str, float], int]:
-    """Number of seeds of every experiment, model, start and fraction."""
-    seeds = single_seeds(scores)
-    counts = seeds.groupby([*KEYS, "fraction"])["seed"].nunique().reset_index()
-    return {(row[0], row[1], row[2], row[3]): int(row[4]) for row in counts.itertuples(index=False, name=None)}
+def seed_counts(scores: pd.DataFrame) -> dict[tuple[Any, ...], int]:
+    """Number of seeds of every run: experiment, model, start, fraction and count per class."""
+    counts = single_seeds(scores).groupby(RUN)["seed"].nunique().reset_index()
+    return {row[:-1]: int(row[-1]) for row in counts.itertuples(index=False, name=None)}
 
 
 def seed_deviation(scores: pd.DataFrame, metric: str = "auroc") -> pd.DataFrame:
@@ -131,6 +140,11 @@ def count(value: float) -> str:
 def percent(fraction: float) -> str:
     """`0.1` as `10 %`, `0.005` as `0.5 %`, never broken over two lines."""
     return f"{fraction * 100:.3g}\N{NO-BREAK SPACE}%"
+
+
+def amount_words(fraction: float, per_class: int) -> str:
+    """How much a run learned from: `10 %` of the patients, or `20 per class`."""
+    return f"{count(per_class)}\N{NO-BREAK SPACE}per\N{NO-BREAK SPACE}class" if per_class else percent(fraction)
 
 
 def in_order(values: Iterable[str]) -> list[str]:

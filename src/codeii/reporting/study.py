@@ -18,7 +18,7 @@ from codeii.artifacts.record_store import RecordStore, read_record_store
 from codeii.artifacts.scores import COMPARISON_COLUMNS, SCORE_COLUMNS, read_scores
 from codeii.artifacts.targets import Targets, read_targets
 from codeii.reporting.published_weights import weights_in_words
-from codeii.reporting.rows import NO_DATA, NO_WEIGHTS
+from codeii.reporting.rows import NO_DATA, NO_WEIGHTS, RUN
 
 ALL_SYNTHETIC = "SYNTHETIC DATA: numbers say nothing about the paper"
 PARTLY_SYNTHETIC = "PARTLY SYNTHETIC DATA: what is marked synthetic says nothing about the paper"
@@ -65,13 +65,16 @@ MADE_FROM = KINDS[:-2]  # what a table or figure may need
 BESIDE = ("synthetic", "protocol", "not_run")
 
 
+Missing = tuple[str, str, str, float, int]  # experiment, model, start, fraction, per_class
+
+
 @dataclass(frozen=True, slots=True)
 class NotRun:
     """What was declared and wants data or weights, as the settings of a table or figure say it under `not_run`."""
 
-    runs: tuple[tuple[str, str, str, float], ...] = ()  # experiment, model, start, fraction
+    runs: tuple[Missing, ...] = ()
     submissions: tuple[tuple[str, str, str], ...] = ()  # source, experiment, model
-    runs_without_weights: tuple[tuple[str, str, str, float], ...] = ()
+    runs_without_weights: tuple[Missing, ...] = ()
     submissions_without_weights: tuple[tuple[str, str, str], ...] = ()
 
     @property
@@ -81,9 +84,9 @@ class NotRun:
         return " ".join(f"Not run, as {why}: {_starts_in_words(runs)}." for why, runs in reasons.items() if runs)
 
 
-def _starts_in_words(runs: Iterable[tuple[str, str, str, float]]) -> str:
+def _starts_in_words(runs: Iterable[Missing]) -> str:
     of_start: dict[str, list[str]] = {}
-    for experiment, start in dict.fromkeys((experiment, start) for experiment, _, start, _ in runs):
+    for experiment, start in dict.fromkeys((experiment, start) for experiment, _, start, *_ in runs):
         of_start.setdefault(start, []).append(experiment)
     return ", ".join(
         f"{start} of {' and '.join(names) if len(names) < 3 else f'{len(names)} experiments'}"
@@ -204,7 +207,8 @@ def _stacked(frames: Sequence[tuple[pd.DataFrame, Manifest]], columns: Sequence[
         if len(frame)
     ]
     if not filled:
-        return pd.DataFrame(columns=[*columns, *BESIDE]).astype({"fraction": float})  # tables merge on it
+        nothing = pd.DataFrame(columns=[*columns, *BESIDE])
+        return nothing.astype({"fraction": float, "per_class": int})  # tables merge on them
     return pd.concat(filled, ignore_index=True)
 
 
@@ -214,7 +218,7 @@ def _with_not_run(scores: pd.DataFrame, missing: NotRun) -> pd.DataFrame:
     metrics = list(dict.fromkeys(["auroc", *macros["metric"]]))
     rows = [
         {
-            **dict(zip(("experiment", "model", "start", "fraction"), run, strict=True)),
+            **dict(zip(RUN, run, strict=True)),
             **{"seed": "mean", "split": "test", "metric": metric, "class": of_class, "synthetic": False},
             **{"value": math.nan, "low": math.nan, "high": math.nan, "n_exams": 0, "n_positives": 0, "n_classes": 0},
             **{"protocol": "", "not_run": reason},

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
+from codeii.schema.amounts import Amount
 from codeii.schema.preprocessing import Preprocessing as Preprocessing
 from codeii.schema.published import Archive, Primary
 from codeii.schema.recipe import Recipe as Recipe
@@ -96,7 +97,7 @@ class Start(Strict):
 
 
 class Experiment(Strict):
-    """One task, one preprocessing, one recipe; several starts, fractions and seeds."""
+    """One task, one preprocessing, one recipe; several starts, amounts of training data and seeds."""
 
     task: Name = Field(description="a name under `tasks`")
     preprocessing: Name = Field(description="a name under `preprocessing`")
@@ -104,12 +105,33 @@ class Experiment(Strict):
     starts: list[Name] = Field(
         min_length=1, description="names under `starts`; the first is the reference of comparisons"
     )
-    fractions: list[Share] = Field([1.0], min_length=1, description="shares of the training patients")
+    fractions: list[Share] = Field([1.0], description="shares of the training patients; none where per_class is given")
+    per_class: list[Annotated[int, Field(ge=1, le=1_000_000)]] = Field(
+        [], description="instead of fractions: so many positive records of each class, and of none"
+    )
     seeds: list[Annotated[int, Field(ge=0)]] = Field([0], min_length=1, description="one run for each")
     recipe: Name = Field(description="a name under `recipes`")
     predict: list[Name] = Field(
         default_factory=list, description="sources without public labels to predict for submission"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_the_default(cls, values: Any) -> Any:
+        """Fractions are there by default, but not beside counts."""
+        return {"fractions": [], **values} if isinstance(values, dict) and values.get("per_class") else values
+
+    @model_validator(mode="after")
+    def _says_one_amount(self) -> "Experiment":
+        if bool(self.fractions) == bool(self.per_class):
+            found = f"fractions are {self.fractions} and per_class is {self.per_class}"
+            raise ValueError(f"{found}; an experiment says one or the other ([] takes away what a lower file says)")
+        return self
+
+    @property
+    def amounts(self) -> list[Amount]:
+        """How much its runs learn from, each as `fraction` and `per_class`."""
+        return [(share, 0) for share in self.fractions] + [(0.0, count) for count in self.per_class]
 
 
 class Evaluation(Strict):
@@ -179,7 +201,7 @@ class Params(Strict):
     starts: dict[Name, Start] = Field(min_length=1, description="where weights come from and which are trained")
     recipes: dict[Name, Recipe] = Field(min_length=1, description="how networks are trained")
     experiments: dict[Name, Experiment] = Field(
-        min_length=1, description="tasks under recipes, starts, fractions, seeds"
+        min_length=1, description="tasks under recipes, starts, amounts of training data, seeds"
     )
     evaluation: Evaluation = Field(description="which scores are made")
     reporting: Reporting = Field(description="what the report shows")

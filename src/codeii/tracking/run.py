@@ -16,6 +16,7 @@ from codeii.artifacts.atomic import write_json
 from codeii.artifacts.checkpoint import Checkpoint, read_checkpoint
 from codeii.artifacts.manifest import NAME, sha256_of, write_manifest
 from codeii.artifacts.scores import read_scores
+from codeii.schema.amounts import AMOUNT
 from codeii.schema.progress import progress
 from codeii.tracking.epochs import Epoch, finished, milliseconds, told
 from codeii.tracking.picture import loss_curves
@@ -23,6 +24,7 @@ from codeii.tracking.provenance import COMMIT, data_sets, git_tags, manifest_tag
 from codeii.tracking.registry import register
 from codeii.tracking.runs import (
     FINGERPRINT,
+    amount_of,
     child_of,
     close_dead,
     log_epochs,
@@ -163,7 +165,7 @@ def _macro_scores(scores: list[Path]) -> "pd.DataFrame":
 
 def _scores_of(table: "pd.DataFrame", settings: Mapping[str, Any]) -> dict[str, float]:
     same = (table["model"] == settings["model"]) & (table["start"] == settings["start"])
-    same &= (table["fraction"] == settings["fraction"]) & (table["seed"] == str(settings["seed"]))
+    same &= (table[list(AMOUNT)] == list(amount_of(settings))).all(axis=1) & (table["seed"] == str(settings["seed"]))
     rows = table[same]
     return {f"test_macro_{name}": float(value) for name, value in zip(rows["metric"], rows["value"], strict=True)}
 

@@ -8,6 +8,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from codeii.schema.amounts import Amount, amount_word
 from codeii.tracking.epochs import LOSS, Epoch, differ, metrics_of, tags_of
 from codeii.tracking.processes import is_dead
 from codeii.tracking.store import Store, alone
@@ -43,14 +44,20 @@ def identity_of(study: str, settings: Mapping[str, Any]) -> str:
     return sha256(json.dumps([study, settings], sort_keys=True).encode()).hexdigest()
 
 
+def amount_of(settings: Mapping[str, Any]) -> Amount:
+    """The training data of a run; events written before there were counts say fractions alone."""
+    return settings["fraction"], settings.get("per_class", 0)
+
+
 def name_of(settings: Mapping[str, Any]) -> str:
     """A training run as people read it."""
-    return f"{settings['model']} {settings['start']} f{settings['fraction']:g} seed{settings['seed']}"
+    return f"{settings['model']} {settings['start']} {amount_word(*amount_of(settings))} seed{settings['seed']}"
 
 
 def scratch_of(scratch: Path, settings: Mapping[str, Any]) -> Path:
     """Where a run's events lie, below the scratch folder of its experiment."""
-    return scratch / f"{settings['model']}/{settings['start']}-f{settings['fraction']:g}/seed{settings['seed']}"
+    variant = f"{settings['start']}-{amount_word(*amount_of(settings))}"
+    return scratch / f"{settings['model']}/{variant}/seed{settings['seed']}"
 
 
 def parent_of(store: Store, experiment: str) -> str:

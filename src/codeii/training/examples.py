@@ -8,6 +8,7 @@ import pandas as pd
 from codeii.artifacts.targets import Targets
 from codeii.artifacts.tensor_store import TensorStore
 from codeii.networks.batches import Inputs, inputs_of
+from codeii.schema.amounts import Amount
 from codeii.schema.splits import take_fraction, uniform_of
 
 
@@ -34,6 +35,16 @@ def examples_of(store: TensorStore, targets: Targets, rows: pd.DataFrame) -> Exa
     inputs = inputs_of(store, record_ids)
     truth = rows[list(targets.classes)].to_numpy(np.float32)[inputs.record]
     return Examples(inputs, truth, tuple(record_ids[inputs.record]), rows["patient_id"].nunique())
+
+
+def drawn_from(
+    rows: pd.DataFrame, classes: tuple[str, ...], amount: Amount, seed: int
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """The records of `fraction_of` or `count_of`, and the classes that fall short of a count."""
+    fraction, per_class = amount
+    if per_class:
+        return count_of(rows, classes, per_class, seed)
+    return fraction_of(rows, classes, fraction, seed), {}
 
 
 def fraction_of(rows: pd.DataFrame, classes: tuple[str, ...], fraction: float, seed: int) -> pd.DataFrame:

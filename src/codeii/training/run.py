@@ -32,7 +32,7 @@ from codeii.networks.ranks import Ranks, ranks_of, together
 from codeii.schema.leads import LEAD_SETS
 from codeii.training import resume
 from codeii.training.augment import changes_of
-from codeii.training.examples import Examples, examples_of, fraction_of
+from codeii.training.examples import Examples, drawn_from, examples_of
 from codeii.training.initialise import HEAD, initialise
 from codeii.training.layers import layers_of
 from codeii.training.loop import VALIDATION_BATCH, Keeper, fit
@@ -78,7 +78,8 @@ def train(
         store, truth = read_tensor_store(tensors), read_targets(targets)
         checkpoint = read_checkpoint(init) if init else None
         network = initialise(wanted, store, len(truth.classes), checkpoint).to(device)
-        rows = fraction_of(truth.of("train"), truth.classes, wanted.fraction, wanted.seed)
+        amount = (wanted.fraction, wanted.per_class)
+        rows, short = drawn_from(truth.of("train"), truth.classes, amount, wanted.seed)
         examples = {
             "train": examples_of(store, truth, rows),
             "validation": examples_of(store, truth, truth.of("validation")),
@@ -97,7 +98,7 @@ def train(
             code=code,
             inputs=inputs.values(),
             facts={
-                **_facts(wanted, truth.classes, examples, history, best),
+                **_facts(wanted, truth.classes, examples, history, best, short),
                 **published_origin(checkpoint),
                 "processes": ranks.count,
             },
@@ -211,14 +212,17 @@ def _facts(
     examples: Mapping[str, Examples],
     history: list[EpochRow],
     best: int,
+    short: Mapping[str, int],
 ) -> dict[str, Any]:
-    facts = {
+    facts: dict[str, Any] = {
         "records": {split: part.records for split, part in examples.items()},
         "patients": {split: part.patients for split, part in examples.items()},
         "epochs": len(history),
         "steps": history[-1].steps,
         "best": asdict(history[best]),
     }
+    if wanted.per_class:
+        facts["fell_short"] = dict(short)  # class -> its records, where there are fewer than per_class
     if wanted.recipe.loss.positive_weights == "balanced":
         weights = balanced_weights(examples["train"].targets, wanted.recipe.loss.largest_positive_weight)
         facts["positive_weights"] = dict(zip(classes, weights.tolist(), strict=True))

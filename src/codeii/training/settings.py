@@ -2,8 +2,9 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from codeii.schema.amounts import one_amount
 from codeii.schema.params import Preprocessing
 from codeii.schema.recipe import Recipe
 
@@ -20,10 +21,16 @@ class TrainSettings(BaseModel):
     init: str  # "random", or the experiment or published weights whose checkpoint is given
     mode: Literal["full", "partial", "linear_probe"]
     trained_stages: int = Field(0, ge=0)  # below the head, where mode is partial
-    fraction: float = Field(gt=0, le=1)
+    fraction: float = Field(ge=0, le=1)  # of the training patients, or 0
+    per_class: int = Field(ge=0)  # records of each class, or 0
     seed: int = Field(ge=0)
     recipe: Recipe
     preprocessing: Preprocessing
+
+    @model_validator(mode="after")
+    def _learns_from_one_amount(self) -> "TrainSettings":
+        one_amount(self.fraction, self.per_class)
+        return self
 
     @property
     def learning_rate(self) -> float:

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from codeii.schema.amounts import AMOUNT
 from codeii.schema.params import Experiment, Params
 from codeii.workflow.runs import chosen_experiments, runs_of
 from codeii.workflow.weights import where_to_put
 
 AWAITING = "which is awaiting release"
 MISSING = ("runs", "submissions", "runs_without_weights", "submissions_without_weights")
+OF_RUN = ("experiment", "model", "start", *AMOUNT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ def absent_weights(params: Params) -> list[str]:
 def missing_from_tables(params: Params) -> dict[str, list[Any]]:
     """What tables and figures name as not run.
 
-    `runs` (experiment, model, start, fraction) and `submissions` (source, experiment, model) want data;
+    `runs` (experiment, model, start, fraction, per_class) and `submissions` (source, experiment, model) want data;
     `runs_without_weights` and `submissions_without_weights` want a file of weights.
     """
     chosen = chosen_experiments(params)
@@ -130,7 +132,7 @@ def missing_from_tables(params: Params) -> dict[str, list[Any]]:
         suffix = "_without_weights" if part.lacks == "weights" else ""
         if part.part != "predictions":
             every = (run for run in runs_of(part.experiment, experiment) if part.start in ("", run.start))
-            missing[f"runs{suffix}"] += [[run.experiment, run.model, run.start, run.fraction] for run in every]
+            missing[f"runs{suffix}"] += [[run.facts[name] for name in OF_RUN] for run in every]
         awaited = experiment.predict if part.part == "experiment" else [part.awaited]
         if part.part != "start":
             every_file = [[source, part.experiment, model] for model in experiment.models for source in awaited]

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from codeii.schema.amounts import ALL
 from codeii.schema.labels import label_set_names
 from codeii.schema.params import Experiment, FoldSplit, HashedSplit, Params, PublishedSplit, sentence_of
 from codeii.schema.split_lists import source_of_list, split_list_names
@@ -127,7 +128,7 @@ def _check_experiment(params: Params, path: str, name: str) -> None:
     _check_augmentation(params, path, experiment)
     for model in experiment.models:
         check_name(f"{path}.models", model, names_in("models"))
-    for key in ("starts", "fractions", "seeds", "models"):
+    for key in ("starts", "fractions", "per_class", "seeds", "models"):
         values = getattr(experiment, key)
         if len(set(values)) != len(values):
             raise ValueError(f"{path}.{key}: {values} names something twice")
@@ -161,8 +162,9 @@ def _check_init(params: Params, path: str, name: str, start: str) -> None:
     given, wanted = params.experiments[init], params.experiments[name]
     if any(params.starts[first].init != RANDOM for first in given.starts):
         raise ValueError(f"starts.{start}.init: {init!r} itself starts from a checkpoint; chains are not supported")
-    if 1.0 not in given.fractions:
-        raise ValueError(f"{path}.starts: {start} needs fraction 1.0 of {init}, which has {given.fractions}")
+    if ALL not in given.amounts:
+        found = f"per_class {given.per_class}" if given.per_class else str(given.fractions)
+        raise ValueError(f"{path}.starts: {start} needs fraction 1.0 of {init}, which has {found}")
     if given.preprocessing != wanted.preprocessing:
         found = f"{wanted.preprocessing!r}, but {init} was trained on {given.preprocessing!r}"
         raise ValueError(f"{path}.preprocessing: {found}; a checkpoint keeps its preprocessing")

@@ -99,7 +99,8 @@ def preprocessing_words(params: Params, name: str) -> str:
 def submit_job(params: Params, name: str, model: str, source: str) -> Job:
     """The predictions file of an experiment and model for a source whose labels are withheld."""
     experiment = params.experiments[name]
-    runs = [run for run in runs_of(name, experiment, model) if run.fraction == max(experiment.fractions)]
+    most = max(experiment.amounts)
+    runs = [run for run in runs_of(name, experiment, model) if (run.fraction, run.per_class) == most]
     chosen = [run for run in runs if run.start == experiment.starts[0]]
     inputs = {
         "checkpoints": [f"results/runs/{run.path}/manifest.json" for run in chosen],

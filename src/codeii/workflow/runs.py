@@ -1,26 +1,28 @@
-"""Runs: one experiment x model x start x fraction x seed, and which run another starts from."""
+"""Runs: one experiment x model x start x amount x seed, and which run another starts from."""
 
 from dataclasses import dataclass
 from typing import Any
 
+from codeii.schema.amounts import ALL, AMOUNT, amount_word
 from codeii.schema.params import Experiment, Params
 from codeii.workflow.load import RANDOM
 
 
 @dataclass(frozen=True, slots=True)
 class RunKey:
-    """One experiment x model x start x fraction x seed."""
+    """One experiment x model x start x amount x seed."""
 
     experiment: str
     model: str
     start: str
-    fraction: float
+    fraction: float  # of the training patients, or 0
+    per_class: int  # records of each class, or 0
     seed: int
 
     @property
     def variant(self) -> str:
-        """Start and fraction as one word of a path."""
-        return f"{self.start}-f{self.fraction:g}"
+        """Start and amount of training data as one word of a path."""
+        return f"{self.start}-{amount_word(self.fraction, self.per_class)}"
 
     @property
     def path(self) -> str:
@@ -35,7 +37,7 @@ class RunKey:
     @property
     def facts(self) -> dict[str, Any]:
         """As it stands in the settings of predictions."""
-        names = ("experiment", "model", "start", "fraction", "seed")
+        names = ("experiment", "model", "start", *AMOUNT, "seed")
         return {name: getattr(self, name) for name in names}
 
 
@@ -50,11 +52,11 @@ def chosen_experiments(params: Params) -> dict[str, Experiment]:
 def runs_of(name: str, experiment: Experiment, model: str | None = None) -> list[RunKey]:
     """Every run of an experiment, or those of one of its models."""
     return [
-        RunKey(name, one, start, fraction, seed)
+        RunKey(name, one, start, *amount, seed)
         for one in experiment.models
         if model in (None, one)
         for start in experiment.starts
-        for fraction in experiment.fractions
+        for amount in experiment.amounts
         for seed in experiment.seeds
     ]
 
@@ -68,4 +70,4 @@ def initial_run(params: Params, run: RunKey) -> RunKey | None:
         return None
     given = params.experiments[init]
     seed = run.seed if run.seed in given.seeds else given.seeds[0]
-    return RunKey(init, run.model, given.starts[0], 1.0, seed)
+    return RunKey(init, run.model, given.starts[0], *ALL, seed)

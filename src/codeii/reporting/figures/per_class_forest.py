@@ -1,15 +1,15 @@
 """Class by class: AUROC of the pretraining task, commonest class first.
 
-Experiments whose checkpoints others start from (without any: the first experiment), on the largest share of their
-training data, first start. Points are means over seeds, bars their intervals; on the right the test exams with the
-class. A class without a point has no positive or no negative test exam.
+Experiments whose checkpoints others start from (without any: the first experiment), on the largest share or count of
+their training data, first start. Points are means over seeds, bars their intervals; on the right the test exams with
+the class. A class without a point has no positive or no negative test exam.
 """
 
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from codeii.reporting.rows import MACROS, at_largest_fraction, count, in_order, over_seeds
+from codeii.reporting.rows import MACROS, count, in_order, over_seeds, with_most_data
 from codeii.reporting.study import Study
 from codeii.reporting.style import COLOURS, FAINT, Picture, new_figure, not_run, picture, rounded_limits, whiskers
 
@@ -24,7 +24,7 @@ DODGE = 0.28
 
 def draw(study: Study) -> Picture:
     """One panel per pretraining experiment, one below the other; models of an experiment share its panel."""
-    scores = over_seeds(at_largest_fraction(study.scores))
+    scores = over_seeds(with_most_data(study.scores))
     scores = scores[(scores["split"] == "test") & (scores["metric"] == "auroc") & ~scores["class"].isin(MACROS)]
     if scores.empty:
         return not_run("there are no scores of classes on a test split", study.warning)

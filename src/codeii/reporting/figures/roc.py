@@ -1,11 +1,11 @@
 """ROC curves: sensitivity against false alarms on the test split, averaged over classes and seeds.
 
-One panel per experiment, trained on the largest share of its training data, one line per start: the mean over the
+One panel per experiment, trained on the largest share or count of its data, one line per start: the mean over the
 evaluable classes and then over seeds of the sensitivity at each false-positive rate. The area under such a line is
 the macro AUROC of the tables, which also give its interval. The dotted diagonal is chance.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import pandas as pd
 from codeii.artifacts.targets import Targets
 from codeii.reporting.study import Study
 from codeii.reporting.style import FAINT, Picture, colours_of, lines_of, not_run, panels, picture
+from codeii.schema.amounts import Amount
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,23 +52,27 @@ def draw(study: Study) -> Picture:
 
 
 def mean_curves(study: Study) -> dict[Key, np.ndarray]:
-    """Sensitivity at `RATES` of each experiment, model and start at its largest fraction, mean over its seeds."""
+    """Sensitivity at `RATES` of each experiment, model and start at most training data, mean over its seeds."""
     task_of = {str(run.manifest.settings["experiment"]): str(run.manifest.settings["task"]) for run in study.runs}
-    largest: dict[str, float] = {}
+    largest: dict[str, Amount] = {}
     named = [(one.manifest.settings["run"], one) for one in study.predictions]
     for run, _ in named:
-        largest[run["experiment"]] = max(run["fraction"], largest.get(run["experiment"], 0.0))
+        largest[run["experiment"]] = max(_amount(run), largest.get(run["experiment"], (0.0, 0)))
     truths = {task: exam_truth(targets) for task, targets in study.targets.items()}
     found: dict[Key, list[np.ndarray]] = {}
     for run, one in named:
         truth = truths.get(task_of.get(run["experiment"], ""))
-        if truth is None or run["fraction"] != largest[run["experiment"]]:
+        if truth is None or _amount(run) != largest[run["experiment"]]:
             continue
         logits = one.exam_logits("test").loc[truth.index, list(truth.columns)]
         curve = macro_curve(truth.to_numpy(), logits.to_numpy())
         if curve is not None:
             found.setdefault((run["experiment"], run["model"], run["start"]), []).append(curve)
     return {key: np.mean(curves, axis=0) for key, curves in found.items()}
+
+
+def _amount(run: Mapping[str, Any]) -> Amount:
+    return run["fraction"], run["per_class"]
 
 
 def exam_truth(targets: Targets) -> pd.DataFrame:

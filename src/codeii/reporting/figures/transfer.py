@@ -1,7 +1,7 @@
 """Transfer: macro AUROC of every task from every start.
 
-Experiments that compare starts, trained on the largest share of their training data; points are means over seeds,
-bars their intervals.
+Experiments that compare starts, trained on the largest share or count of their training data; points are means over
+seeds, bars their intervals.
 """
 
 from typing import TYPE_CHECKING
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from codeii.reporting.rows import (
-    at_largest_fraction,
     in_order,
     macro,
     over_seeds,
     score_cell,
     why_none,
+    with_most_data,
     with_several_starts,
 )
 from codeii.reporting.study import Study
@@ -40,7 +40,7 @@ ROW_IN = 0.23
 
 def draw(study: Study) -> Picture:
     """One row per experiment, model and start, in blocks by experiment."""
-    scores = over_seeds(at_largest_fraction(with_several_starts(macro(study.scores))))
+    scores = over_seeds(with_most_data(with_several_starts(macro(study.scores))))
     if scores["value"].notna().sum() == 0:
         return not_run(why_none(scores, "no experiment compares several starts"), study.warning)
     experiments = in_order(scores["experiment"])

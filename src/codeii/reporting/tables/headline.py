@@ -1,9 +1,9 @@
 """Headline: macro AUROC of every experiment on its test split.
 
-One row per experiment and model, one column per start, trained on the largest share of the experiment's training
-data; mean over seeds. "Classes" counts the classes with positive and negative test exams, which the macro averages,
-out of those of the label set. "Protocol" is the release, the split and its hash, the records left out and the
-preprocessing. Folded below: the same without classes of very few test positives.
+One row per experiment and model, one column per start, trained on the largest share or count of the experiment's
+training data; mean over seeds. "Classes" counts the classes with positive and negative test exams, which the macro
+averages, out of those of the label set. "Protocol" is the release, the split and its hash, the records left out and
+the preprocessing. Folded below: the same without classes of very few test positives.
 """
 
 from collections.abc import Callable
@@ -12,45 +12,44 @@ import pandas as pd
 
 from codeii.reporting.part import Part, not_run
 from codeii.reporting.rows import (
-    KEYS,
     NOT_RUN,
-    at_largest_fraction,
+    RUN,
+    amount_words,
     class_total,
     count,
     in_order,
     macro,
     over_seeds,
-    percent,
     score_cell,
     seed_counts,
     were_run,
+    with_most_data,
 )
 from codeii.reporting.study import Study
 
 NEEDS = ("scores",)
 SECTION = "Results"
-ON = [*KEYS, "fraction"]
 FREQUENT = {
     "value": "auroc_frequent",
     "low": "frequent_low",
     "high": "frequent_high",
     "n_classes": "n_classes_frequent",
 }
-COLUMNS = (*ON, "auroc", "low", "high", *FREQUENT.values(), "n_classes", "n_classes_total", "n_exams", "n_seeds")
+COLUMNS = (*RUN, "auroc", "low", "high", *FREQUENT.values(), "n_classes", "n_classes_total", "n_exams", "n_seeds")
 COLUMNS = (*COLUMNS, "protocol", "synthetic")
 
 
 def rows(study: Study) -> tuple[Part, ...]:
     """One grid of experiments by starts, and one folded for frequent classes; the file holds one row per start."""
-    found = at_largest_fraction(over_seeds(macro(study.scores)))
+    found = with_most_data(over_seeds(macro(study.scores)))
     if found.empty:
         return not_run("there are no scores of a test split", COLUMNS)
-    frequent = at_largest_fraction(over_seeds(macro(study.scores, of_class="macro_frequent")))
+    frequent = with_most_data(over_seeds(macro(study.scores, of_class="macro_frequent")))
     values = found.rename(columns={"value": "auroc"})
-    values = values.merge(frequent[[*ON, *FREQUENT]].rename(columns=FREQUENT), on=ON, how="left")
+    values = values.merge(frequent[[*RUN, *FREQUENT]].rename(columns=FREQUENT), on=RUN, how="left")
     totals, seeds = class_total(study.scores), seed_counts(study.scores)
     values["n_classes_total"] = [totals.get(name, 0) for name in values["experiment"]]
-    values["n_seeds"] = [seeds.get(key, 0) for key in values[ON].itertuples(index=False, name=None)]
+    values["n_seeds"] = [seeds.get(key, 0) for key in values[RUN].itertuples(index=False, name=None)]
     lines = [_line(study, group) for _, group in values.groupby(["experiment", "model"], sort=False)]
     return (
         Part("table", _by_start(lines, found, score_cell), were_run(values)[list(COLUMNS)]),
@@ -65,7 +64,7 @@ def _line(study: Study, group: pd.DataFrame) -> dict[str, str]:
     return {
         "Experiment": study.marked(first["experiment"], bool(first["synthetic"])),
         "Model": first["model"],
-        "Training data": percent(first["fraction"]),
+        "Training data": amount_words(first["fraction"], first["per_class"]),
         "Classes": classes,
         "Exams": count(first["n_exams"]) if len(run) else "",
         "Seeds": count(run["n_seeds"].min()) if len(run) else "",

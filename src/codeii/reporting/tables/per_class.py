@@ -1,8 +1,8 @@
 """Class by class: AUROC, AUPRC and F1 of every class on the test split.
 
-Trained on the largest share of training data, mean over seeds; one folded grid per experiment and model, commonest
-class first. The threshold behind F1 was chosen on the validation split; where seeds chose different ones the range is
-shown.
+Trained on the largest share or count of training data, mean over seeds; one folded grid per experiment and model,
+commonest class first. The threshold behind F1 was chosen on the validation split; where seeds chose different ones the
+range is shown.
 """
 
 import pandas as pd
@@ -12,34 +12,36 @@ from codeii.reporting.rows import (
     KEYS,
     MACROS,
     NOT_RUN,
-    at_largest_fraction,
+    RUN,
     count,
     in_order,
     number,
     over_seeds,
     score_cell,
+    with_most_data,
 )
 from codeii.reporting.study import Study
+from codeii.schema.amounts import AMOUNT
 
 NEEDS = ("scores",)
 SECTION = "Classes"
 METRICS = {"auroc": "AUROC", "auprc": "AUPRC", "f1": "F1"}
 ON = [*KEYS, "class"]
-COLUMNS = (*KEYS, "fraction", "class", "n_positives", "n_exams")
+COLUMNS = (*RUN, "class", "n_positives", "n_exams")
 COLUMNS = (*COLUMNS, *(f"{metric}{end}" for metric in METRICS for end in ("", "_low", "_high")))
 COLUMNS = (*COLUMNS, "threshold_low", "threshold_high", "synthetic")
 
 
 def rows(study: Study) -> tuple[Part, ...]:
     """One file of all classes; one folded grid for each experiment and model."""
-    scores = at_largest_fraction(study.scores)
+    scores = with_most_data(study.scores)
     scores = scores[~scores["class"].isin(MACROS)]
     tested = over_seeds(scores[scores["split"] == "test"])
     tested = tested[tested["metric"].isin(METRICS)]
     if tested.empty:
         return not_run("there are no scores of classes on a test split", COLUMNS)
     cells = {(*(row[key] for key in ON), row["metric"]): row for _, row in tested.iterrows()}
-    classes = tested.drop_duplicates(ON)[[*ON, "fraction", "n_positives", "n_exams", "synthetic"]]
+    classes = tested.drop_duplicates(ON)[[*ON, *AMOUNT, "n_positives", "n_exams", "synthetic"]]
     values = classes.merge(_thresholds(scores), on=ON, how="left")
     for metric in METRICS:
         _add_metric(values, cells, metric)

@@ -1,6 +1,7 @@
 """Runs: every network trained, how long it trained and which epoch was kept.
 
-The epoch kept is the one the recipe selects on the validation split; the test split has no part in it.
+The epoch kept is the one the recipe selects on the validation split; the test split has no part in it. Classes that
+have fewer records than the count per class are named beside it.
 """
 
 from collections.abc import Iterable
@@ -8,13 +9,23 @@ from collections.abc import Iterable
 import pandas as pd
 
 from codeii.reporting.part import Part, not_run
-from codeii.reporting.rows import count, number, percent
+from codeii.reporting.rows import amount_words, count, number
 from codeii.reporting.study import Run, Study
+from codeii.schema.amounts import AMOUNT
 
 NEEDS = ("runs",)
 SECTION = "Runs"
-NAMES = ("experiment", "task", "model", "start", "init", "mode", "fraction", "seed")
-COLUMNS = (*NAMES, "parameters", "training_records", "epochs", "best_epoch", "best_validation_loss", "synthetic")
+NAMES = ("experiment", "task", "model", "start", "init", "mode", *AMOUNT, "seed")
+COLUMNS = (
+    *NAMES,
+    "parameters",
+    "training_records",
+    "epochs",
+    "best_epoch",
+    "best_validation_loss",
+    "fell_short",
+    "synthetic",
+)
 
 
 def rows(study: Study) -> tuple[Part, ...]:
@@ -35,6 +46,7 @@ def _line(run: Run) -> dict[str, object]:
         "epochs": len(run.history),
         "best_epoch": run.card.best_epoch,
         "best_validation_loss": kept["validation_loss"].item(),
+        "fell_short": ", ".join(run.manifest.facts.get("fell_short", ())),
         "synthetic": run.manifest.synthetic,
     }
 
@@ -45,7 +57,7 @@ def _shown(study: Study, values: pd.DataFrame) -> pd.DataFrame:
         "Model": values["model"],
         "Start": values["start"],
         "Trained": values["mode"].map(lambda mode: mode.replace("_", " ")),
-        "Training data": values["fraction"].map(percent),
+        "Training data": [_amount(row) for _, row in values.iterrows()],
         "Seed": values["seed"].map(str),
         "Parameters": values["parameters"].map(count),
         "Records": values["training_records"].map(count),
@@ -54,3 +66,8 @@ def _shown(study: Study, values: pd.DataFrame) -> pd.DataFrame:
         "Validation loss": values["best_validation_loss"].map(lambda loss: number(float(loss), 4)),
     }
     return pd.DataFrame({name: list(column) for name, column in shown.items()})
+
+
+def _amount(run: pd.Series) -> str:
+    words = amount_words(run["fraction"], run["per_class"])
+    return f"{words} (fewer of {run['fell_short']})" if run["fell_short"] else words

@@ -1,9 +1,9 @@
 """Transfer: what the start of training changes, task by task.
 
-Experiments that compare several starts, trained on the largest share of their training data; macro averages over the
-evaluable classes, mean over seeds. "Against first start" is the difference in macro AUROC to the experiment's first
-start, on the same exams and the same resamples, so its interval may exclude zero although the two intervals overlap.
-"Protocol" is the release, the split and its hash, the records left out and the preprocessing.
+Experiments that compare several starts, trained on the largest share or count of their training data; macro averages
+over the evaluable classes, mean over seeds. "Against first start" is the difference in macro AUROC to the experiment's
+first start, on the same exams and the same resamples, so its interval may exclude zero although the two intervals
+overlap. "Protocol" is the release, the split and its hash, the records left out and the preprocessing.
 """
 
 import pandas as pd
@@ -13,7 +13,7 @@ from codeii.reporting.rows import (
     KEYS,
     MACROS,
     NOT_RUN,
-    at_largest_fraction,
+    RUN,
     difference,
     in_order,
     macro,
@@ -21,6 +21,7 @@ from codeii.reporting.rows import (
     over_seeds,
     score_cell,
     were_run,
+    with_most_data,
     with_several_starts,
 )
 from codeii.reporting.study import Study
@@ -32,13 +33,13 @@ FIRST = ("auroc", "auprc", "f1", "fmax")
 
 def rows(study: Study) -> tuple[Part, ...]:
     """The four metrics of the study and the paired difference; other metrics in a folded part."""
-    scores = over_seeds(at_largest_fraction(with_several_starts(study.scores)))
+    scores = over_seeds(with_most_data(with_several_starts(study.scores)))
     scores = scores[(scores["split"] == "test") & (scores["class"] == "macro")]
     scores = scores[~scores["metric"].str.endswith("_seed_sd")]
     if scores.empty:
         return not_run("no experiment compares several starts", [*KEYS, "protocol", "synthetic"])
     metrics = in_order([*(name for name in FIRST if (scores["metric"] == name).any()), *scores["metric"]])
-    runs = scores[[*KEYS, "fraction", "synthetic", "protocol", "not_run"]].drop_duplicates().reset_index(drop=True)
+    runs = scores[[*RUN, "synthetic", "protocol", "not_run"]].drop_duplicates().reset_index(drop=True)
     found = {metric: _aligned(runs, macro(scores, metric)) for metric in metrics}
     paired = _aligned(runs, study.comparisons[_macro_auroc(study.comparisons)])
     first = [metric for metric in metrics if metric in FIRST]
@@ -58,7 +59,7 @@ def _macro_auroc(comparisons: pd.DataFrame) -> pd.Series:
 
 def _aligned(runs: pd.DataFrame, rows_of_one: pd.DataFrame) -> pd.DataFrame:
     """One row of scores or comparisons for each run, in the order of the runs; NaN where there is none."""
-    return runs[[*KEYS, "fraction"]].merge(rows_of_one, on=[*KEYS, "fraction"], how="left")
+    return runs[RUN].merge(rows_of_one, on=RUN, how="left")
 
 
 def _names(study: Study, runs: pd.DataFrame) -> dict[str, list[str]]:
