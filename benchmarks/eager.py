@@ -15,6 +15,7 @@ FULL_SIZE = {
     "kernel_size": 17,
     "dropout_rate": 0.2,
     "stem_activation": "none",
+    "activation": "relu",
     "head_samples": 16,
 }
 LEADS, SAMPLES, CLASSES = 8, 4096, 66

@@ -18,7 +18,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 SMALL = {"filters": (8, 12, 16), "strides": (1, 16, 16), "kernel_size": 17, "dropout_rate": 0.2, "head_samples": 16}
-SMALL |= {"stem_activation": "none"}
+SMALL |= {"stem_activation": "none", "activation": "relu"}
 USUAL = "eager float32, DataLoader"
 
 

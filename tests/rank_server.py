@@ -27,6 +27,8 @@ from codeii.networks.inference import answers
 from codeii.networks.ranks import ranks_of, together
 from codeii.networks.shared_norm import share_norms, uncounted
 from codeii.training import loop, resume, run
+from codeii.training.gradients import loss_and_gradients
+from codeii.training.share import share_of
 
 ROOT = Path(__file__).parents[1]
 
@@ -154,6 +156,34 @@ def ask(folder: Path, batch_size: int) -> int:
     device = prepare(1)
     with together(ranks, device):
         np.save(folder / f"{ranks.rank}.npy", answers(network, network, inputs, batch_size, device, ranks))
+    return 0
+
+
+class Skipping(nn.Module):
+    """Layers, one of which each rank leaves out, and one that all leave out."""
+
+    def __init__(self, left_out: int) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.layers = nn.ModuleList(nn.Linear(3, 3) for _ in range(4))
+        self.left_out = left_out
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for number, layer in enumerate(self.layers[:3]):
+            x = x if number == self.left_out else layer(x)
+        return x
+
+
+def skip(folder: Path) -> int:
+    """Gradients of a network in which each rank skips another layer; `<rank>.npz` has those there are."""
+    ranks = ranks_of(os.environ)
+    x = torch.arange(12.0).reshape(4, 3) / 10
+    network = Skipping(ranks.rank)
+    with together(ranks, prepare(1)):
+        share = share_of(4, 1, ranks)
+        loss = loss_and_gradients(network, x[share.places], torch.ones(2, 3), share=share, ranks=ranks)
+    found = {name: value.grad.numpy() for name, value in network.named_parameters() if value.grad is not None}
+    np.savez(folder / f"{ranks.rank}.npz", loss=loss, **found)
     return 0
 
 

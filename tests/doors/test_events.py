@@ -103,3 +103,14 @@ def test_training_imports_no_tracker() -> None:
     code = "import sys, codeii.training.run, codeii.artifacts.events; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"mlflow", "sqlalchemy", "codeii.tracking"} & set(done.stdout.split())
+
+
+def test_what_other_settings_did_in_between_is_not_this_runs(tmp_path: Path) -> None:
+    for state, step, epochs in (("a", 0, (1, 2)), ("b", 0, (1,)), ("a", 20, (3,))):
+        events.append(tmp_path, "start", state=state, resumed_from_step=step)
+        for epoch in epochs:
+            events.append(tmp_path, "epoch", epoch=epoch, of=state)
+    told = events.read(tmp_path)
+    assert [(event["epoch"], event["of"]) for event in told if event["event"] == "epoch"] == [
+        (1, "a"), (2, "a"), (3, "a"),
+    ]  # fmt: skip

@@ -171,7 +171,7 @@ def test_plan_says_what_is_not_run(
     monkeypatch.chdir(tmp_path)
     assert main(["plan", "--params", str(ROOT / "params.yaml"), str(ROOT / "config/paper.yaml")]) == 0
     output = capsys.readouterr().out
-    assert "training       211     211" in output
+    assert "training       202     202" in output
     assert "not run: experiment code_ii_pretraining" in output
 
 

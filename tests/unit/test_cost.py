@@ -103,13 +103,13 @@ def test_once_the_targets_are_made_their_records_are_counted() -> None:
 
 def test_the_sum_names_its_rate_and_the_models_without_one() -> None:
     params = paper()
-    jobs = trainings(params, "ptbxl_superdiagnostic") + trainings(params, "ptbxl_superdiagnostic_ecgfounder")
+    jobs = trainings(params, "ptbxl_superdiagnostic") + trainings(params, "ptbxl_superdiagnostic_s4")
     jobs = [job for job in jobs if job.wildcards["variant"] == "from_scratch-f1"]
     (line,) = cost_words(params, jobs, None)
     visits, others = 17_440 * 50, 17_440 * 100
     assert line.startswith(f"training: at most {visits + others:,} record visits in 2 runs, early stopping ignored; ")
     assert "; 12 core hours at 20 records a second (one core of AMD Zen 5 with AVX-512, float32); " in line
-    assert line.endswith(f"no measured rate: ecgfounder ({others:,} visits) (--records-per-second N)")
+    assert line.endswith(f"no measured rate: s4 ({others:,} visits) (--records-per-second N)")
     (line,) = cost_words(params, jobs, 1000.0)
     assert line.endswith("; 0.73 hours at 1,000 records a second (as given)")
     assert cost_words(params, [], None) == []
@@ -167,7 +167,7 @@ def test_plan_says_it_under_the_table(capsys: pytest.CaptureFixture[str]) -> Non
     params = ["--params", str(ROOT / "params.yaml"), str(ROOT / "config/paper.yaml")]
     assert main(["plan", *params, "--records-per-second", "1000"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[lines.index("366 jobs to run, about ? on 2 cores") + 1].startswith("training: at most ")
+    assert lines[lines.index("345 jobs to run, about ? on 2 cores") + 1].startswith("training: at most ")
     with pytest.raises(SystemExit, match="2"):
         main(["plan", *params, "--records-per-second", "0"])
 

@@ -107,7 +107,23 @@ def test_a_pretraining_task_without_an_evaluable_class_is_drawn_without_points(t
     from codeii.reporting.study import Inputs, read_study
 
     rows = [
-        ("pretraining", "resnet1d", "from_scratch", 1.0, "mean", "test", "auroc", name, np.nan, np.nan, np.nan, 1, 0, 1)
+        (
+            "pretraining",
+            "resnet1d",
+            "from_scratch",
+            1.0,
+            0,
+            "mean",
+            "test",
+            "auroc",
+            name,
+            np.nan,
+            np.nan,
+            np.nan,
+            1,
+            0,
+            1,
+        )
         for name in ("AF", "SB")
     ]
     made = {"settings": {}, "code": "c", "inputs": [], "facts": {}, "synthetic": False}

@@ -14,7 +14,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
-from tests.rank_server import Server, command, server
+from tests.rank_server import Server, Skipping, command, server
 from torch import nn
 
 from codeii.__main__ import main
@@ -186,6 +186,26 @@ def test_a_shared_norm_is_torchs_norm_of_all_records(ranks: Server, tmp_path: Pa
             np.testing.assert_allclose(part[f"0.{name}"], value, **close)
 
 
+def test_ranks_that_skip_other_layers_add_each_gradient_to_its_own(ranks: Server, tmp_path: Path) -> None:
+    assert ranks("skip", tmp_path, 2) == [0, 0]
+    first, second = (dict(np.load(tmp_path / f"{rank}.npz")) for rank in (0, 1))
+    assert sorted(first) == ["layers.0.bias", "layers.0.weight", "layers.1.bias", "layers.1.weight",
+                             "layers.2.bias", "layers.2.weight", "loss"]  # fmt: skip
+    losses = []
+    networks = [Skipping(0), Skipping(1)]
+    x = torch.arange(12.0).reshape(4, 3) / 10
+    for rank, network in enumerate(networks):
+        logits = network(x[rank::2])
+        loss = nn.functional.binary_cross_entropy_with_logits(logits, torch.ones(2, 3)) / 2
+        loss.backward()
+        losses.append(loss.item())
+    assert float(first["loss"]) == pytest.approx(sum(losses), rel=1e-6)
+    for name in set(first) - {"loss"}:
+        there = [value.grad for network in networks if (value := network.get_parameter(name)).grad is not None]
+        np.testing.assert_allclose(first[name], sum(there), rtol=1e-6, atol=1e-8, err_msg=name)
+        np.testing.assert_array_equal(first[name], second[name])
+
+
 @pytest.mark.parametrize(
     ("makings", "step", "said"),
     [("a", 5, "states of different steps"), ("b", 1, "differ in settings, inputs, code or environment")],
@@ -205,6 +225,7 @@ def test_shares_are_the_parts_of_one_process_dealt_out(size: int, parts: int, co
     assert sorted(np.concatenate([share.places for share in shares])) == list(range(size))
     assert [sum(lengths) for lengths in zip(*(share.parts for share in shares), strict=True)] == whole.parts
     assert all(max(lengths) - min(lengths) <= 1 for lengths in zip(*(share.parts for share in shares), strict=True))
+    assert len(whole.parts) == 1 or whole.parts[-1] > 1  # batch norm needs company
     ends = np.cumsum(whole.parts)
     for share in shares:
         of_part = np.split(share.places, np.cumsum(share.parts)[:-1])

@@ -25,7 +25,7 @@ FULL = {
 
 @pytest.mark.parametrize(
     ("declared", "sources", "train", "total"),
-    [({}, 3, 211, 368), (OPEN, 5, 376, 580), (FULL, 5, 376, 820)],
+    [({}, 3, 202, 347), (OPEN, 5, 367, 559), (FULL, 5, 367, 799)],
     ids=["awaiting CODE-II", "CODE-II-open declared", "CODE-II in full declared"],
 )
 def test_a_dry_run_at_full_size_has_the_known_number_of_jobs(
@@ -40,7 +40,7 @@ def test_a_dry_run_at_full_size_has_the_known_number_of_jobs(
     counts = dict(re.findall(r"^(\w+) +(\d+)$", output.split("Job stats:")[1], re.M))
     assert counts["train"] == str(train)
     assert counts["fetch"] == counts["records"] == counts["audit"] == str(sources)
-    assert counts["tensors"] == str(sources + 2)  # PTB-XL and CPSC 2018 also as one published encoder takes them
+    assert counts["tensors"] == str(sources + 1)  # PTB-XL also as the supervised references take it
     assert "synthesise" not in counts
     assert counts["descriptors"] == str(sources) and counts["duplicates"] == counts["leakage"] == "1"
     assert counts["total"] == str(total)

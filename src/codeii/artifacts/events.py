@@ -37,14 +37,15 @@ def append(folder: Path, event: str, **facts: object) -> None:
 def read(folder: Path) -> list[dict[str, Any]]:
     """Events of the run as it stands, in order; none where there is no file.
 
-    These are the ones since it last began at step 0, up to its end. A line that a kill has torn is left out, and of an
+    These are the ones of what it is made of now (`state` of the last start), since it last began at step 0, up to its
+    end: former settings may have been run in between. A line that a kill has torn is left out, and of an
     epoch that was repeated after a resume the later one is kept.
     """
     try:
         lines = (folder / EVENTS).read_bytes().splitlines()
     except FileNotFoundError:
         return []
-    told = [event for event in map(_event_of, lines) if event is not None]
+    told = _of_the_last_state([event for event in map(_event_of, lines) if event is not None])
     begun = [place for place, event in enumerate(told) if event["event"] == "start" and not _is_resumed(event)]
     told = told[begun[-1] if begun else 0 :]
     ended = [place for place, event in enumerate(told) if event["event"] == "end"]
@@ -53,6 +54,15 @@ def read(folder: Path) -> list[dict[str, Any]]:
     return [
         event for place, event in enumerate(told) if event["event"] != "epoch" or latest[event.get("epoch")] == place
     ]
+
+
+def _of_the_last_state(told: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Events that follow a start of the same `state` as the last start; all where there is no start."""
+    state, states = None, []
+    for event in told:
+        state = event.get("state") if event["event"] == "start" else state
+        states.append(state)
+    return [event for event, of in zip(told, states, strict=True) if of == state]
 
 
 def this_process() -> dict[str, Any]:

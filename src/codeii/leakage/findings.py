@@ -163,13 +163,19 @@ def noted(pairs: pd.DataFrame, split_of: Mapping[str, Mapping[Key, str]]) -> Ite
 def noted_weights(
     source_of: Mapping[str, str], experiments: Mapping[str, Mapping[str, Any]], weights: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[Finding]:
-    """A note for each task that starts from weights published by others: whether these have seen its source.
+    """A note for each task that starts from weights published by others: whether these have seen its source, and the
+    sources of blind tests that are predicted.
 
     Their training data are not here, so that no record can be compared: what is said of them is repeated.
     source_of : task -> its source; weights : name -> `data`, `sources` (yes, no or undetermined), `known`
     """
-    pairs = {(way["task"], name) for way in experiments.values() for name in way.get("weights", ())}
-    for task, name in sorted(pairs):
-        said, source = weights[name], source_of[task]
+    asked = {
+        (way["task"], source, name)
+        for way in experiments.values()
+        for name in way.get("weights", ())
+        for source in (source_of[way["task"]], *way.get("predict", ()))
+    }
+    for task, source, name in sorted(asked):
+        said = weights[name]
         why = f"{said['sources'].get(source, 'undetermined')}: pretrained on {said['data']} ({said['known']})"
         yield Finding(PRETRAINED_BY_OTHERS, task, "test", source, "any", "", "", "weights", name, why)

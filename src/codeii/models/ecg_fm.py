@@ -20,7 +20,7 @@ from codeii.networks.published import encoder_tensors, weight_norm_name
 
 # 500 Hz, 5 s, twelve leads: the benchmark of arXiv:2509.25095 and the w2v_cmsc examples of
 # github.com/Jwoo5/fairseq-signals @ 6b9e137, which the weights were pretrained with.
-PUBLISHED = {"leads": "twelve", "rate_hz": 500, "samples": [2500]}
+PUBLISHED = {"leads": "twelve", "rate_hz": 500, "samples": [2500], "settings": {"heads": 12}}
 
 # Beside the encoder: what masks, quantises and projects in pretraining; the classifier of a fine-tuned file.
 BESIDE_PRETRAINED = ("mask_emb", "quantizer.", "project_q.", "final_proj.")

@@ -8,7 +8,7 @@ Dimensions: B batch, L lead, T sample, S leads one after the other, N token, C c
 
 import os
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -26,6 +26,7 @@ BESIDE = ("final_proj.", "label_embedding.", "masked_spec_embed", "classifier.")
 # For tests at 8 x 4096 samples, where the defaults take half a minute; a skipped layer has no gradient to test.
 SMALL = {"width": 64, "layers": 2, "heads": 4, "hidden": 128, "convolution_filters": 32, "layer_drop_rate": 0.0}
 
+PUBLISHED_HEADS = {512: 8, 768: 12, 960: 12}  # by width
 POSITION_KERNEL, POSITION_GROUPS = 128, 16
 
 
@@ -71,8 +72,14 @@ def build(leads: int, classes: int, settings: Settings) -> "HubertEcg":
 def load_published(state: Mapping[str, np.ndarray], network: nn.Module) -> dict[str, np.ndarray]:
     """The encoder's state from the tensors of a published checkpoint, pretrained or fine-tuned.
 
-    Raises ValueError on keys that are missing, unknown or of another shape; see `encoder_tensors`.
+    Raises ValueError on keys that are missing, unknown or of another shape, see `encoder_tensors`, and on another
+    number of heads than a published size has, which no shape shows.
     """
+    size: Any = network.get_submodule("hubert_ecg").config
+    heads = PUBLISHED_HEADS.get(size.hidden_size, size.num_attention_heads)
+    if size.num_attention_heads != heads:
+        found = f"models.hubert_ecg.heads: found {size.num_attention_heads}"
+        raise ValueError(f"{found}, but the published size of width {size.hidden_size} has {heads}")
 
     def name_here(key: str) -> str | None:
         name = key.removeprefix("hubert_ecg.")

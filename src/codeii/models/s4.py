@@ -99,7 +99,7 @@ class StateSpace(nn.Module):
 
     def forward(self, u_BCT: Tensor) -> Tensor:
         """(B, C, T) -> (B, C, T). Back in time, a sample is answered to from the one before it on."""
-        samples = u_BCT.shape[-1]
+        u_BCT, samples = u_BCT.to(self.through.dtype), u_BCT.shape[-1]  # GPUs have no Fourier transform in bfloat16
         kernels_DCT = self.kernels(samples)
         # Twice the length, so that the end of a record does not come round into its beginning.
         both_CT = functional.pad(kernels_DCT[0], (0, samples))

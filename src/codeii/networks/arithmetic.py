@@ -28,18 +28,26 @@ def asked_with(arithmetic: Arithmetic, network: nn.Module, device: torch.device)
 
     With `EXACT` it is the network itself. Raises ValueError where the device does not suit, see `check`.
     """
-    check(arithmetic, device)
     if arithmetic == EXACT or not hasattr(network, "features"):  # a head alone: too small to gain
+        check(arithmetic, device)
         return network
-    features = compiled(cast(Ask, network.features), arithmetic)
-    head = cast(Ask, network.head)
-    lowered = arithmetic.precision == "bfloat16"
+    features, head = features_with(arithmetic, network, device), cast(Ask, network.head)
+    # eight bits of mantissa would give thousands of records the same score: the head stays float32
+    return lambda x_BLT: head(features(x_BLT))
+
+
+def features_with(arithmetic: Arithmetic, network: nn.Module, device: torch.device) -> Ask:
+    """What gives a batch's (B, C) float32 features. Raises ValueError where the device does not suit, see `check`."""
+    check(arithmetic, device)
+    plain = cast(Ask, network.features)
+    if arithmetic == EXACT:
+        return plain
+    features, lowered = compiled(plain, arithmetic), arithmetic.precision == "bfloat16"
 
     def ask(x_BLT: Tensor) -> Tensor:
         with torch.autocast(device.type, torch.bfloat16, enabled=lowered):
             features_BC = features(x_BLT)
-        # eight bits of mantissa would give thousands of records the same score
-        return head(features_BC.float())
+        return features_BC.float()
 
     return ask
 

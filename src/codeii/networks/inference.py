@@ -47,9 +47,11 @@ def settle(network: nn.Module, inputs: Inputs, batch_size: int, device: torch.de
     A random network has never seen a record; with the statistics it was built with (mean 0, variance 1) its
     features of signals in millivolts are all but constant, and a linear probe of it would measure nothing.
     """
+    norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
+    if not norms:
+        return
     training = network.training
     network.eval()
-    norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()

@@ -37,7 +37,7 @@ class SharedNorm(_BatchNorm):
         if not self.training:
             return super().forward(input)
         mean, variance, count = _statistics(input, self.counted, self.ranks)
-        self._follow(mean, variance * (count / (count - 1)))  # of the unbiased variance, as torch keeps it
+        self._follow(mean, variance * (count / (count - 1).clamp(min=1)))  # of the unbiased variance, as torch keeps it
         result: Tensor = _Normalise.apply(  # type: ignore[no-untyped-call]
             input, self.weight, self.bias, mean.float(), (variance + self.eps).rsqrt().float(), count, self
         )

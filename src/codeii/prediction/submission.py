@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from codeii.artifacts.atomic import whole_file
-from codeii.artifacts.checkpoint import Checkpoint, read_checkpoint
+from codeii.artifacts.checkpoint import PUBLISHED, Checkpoint, read_checkpoint
 from codeii.artifacts.manifest import write_manifest
 from codeii.artifacts.tensor_store import TensorStore, read_tensor_store
 from codeii.prediction.aggregate import exam_means, probabilities
@@ -56,6 +56,7 @@ def submit(checkpoints: Sequence[Path], tensors: Path, settings: Mapping[str, An
             "classes_hash": classes_hash(classes),
             "weights_sha256": [made.manifest.files["weights.safetensors"].sha256 for made in trained],
             "source": wanted.source,
+            PUBLISHED: trained[0].manifest.facts.get(PUBLISHED),
         },
         synthetic=store.manifest.synthetic or any(made.manifest.synthetic for made in trained),
     )

@@ -62,9 +62,14 @@ def _summed(network: nn.Module, loss: Tensor, ranks: Ranks) -> Tensor:
     """
     if ranks.count == 1:
         return loss
-    gradients = [value.grad for value in network.parameters() if value.grad is not None]
-    flat = ranks.sum(torch.cat([loss.reshape(1), *(gradient.reshape(-1) for gradient in gradients)]))
-    parts = torch.split(flat[1:], [gradient.numel() for gradient in gradients])
-    for gradient, part in zip(gradients, parts, strict=True):
-        gradient.copy_(part.view_as(gradient))
-    return flat[0]
+    values = [value for value in network.parameters() if value.requires_grad]
+    # Of every trained parameter, also where this rank has no gradient: a layer may be skipped at random, on each rank
+    # another. Ones and zeros say who has one, so that where nobody has, none is made.
+    has = torch.tensor([float(value.grad is not None) for value in values], device=loss.device)
+    gradients = [torch.zeros_like(value) if value.grad is None else value.grad for value in values]
+    flat = ranks.sum(torch.cat([loss.reshape(1), has, *(gradient.reshape(-1) for gradient in gradients)]))
+    summed, counts = flat[0], flat[1 : 1 + len(values)].tolist()
+    parts = torch.split(flat[1 + len(values) :], [value.numel() for value in values])
+    for value, count, part in zip(values, counts, parts, strict=True):
+        value.grad = part.view_as(value) if count else None
+    return summed

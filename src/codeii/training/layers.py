@@ -44,7 +44,10 @@ def freeze(network: nn.Module, layers: Layers) -> None:
 
 
 def to_train(network: nn.Module, layers: Layers) -> None:
-    """Training mode, but for what stays as it is: its batch norms keep their statistics, and it drops nothing."""
+    """Training mode, but for what stays as it is: its batch norms keep their statistics, and it drops nothing.
+
+    What a model drops outside its stages goes on: the skipped layers of HuBERT, the dropout between layers of ECG-FM.
+    """
     network.train()
     for name, module in network.named_modules():
         if layers.frozen and f"{name}.".startswith(layers.frozen):

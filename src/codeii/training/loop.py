@@ -115,7 +115,8 @@ def fit(
     position, parts = keeper.load()
     learner.restore(parts)
     settings = keeper.made_of.get("settings")
-    whose = {**events.this_process(), "processes": ranks.count}
+    state = resume.folder_of(keeper.scratch, keeper.made_of).name
+    whose = {**events.this_process(), "processes": ranks.count, "state": state}
     keeper.tell("start", **whose, settings=settings, resumed_from_step=position.step)
     watch, saved = Watch(), time.monotonic()
     left = plan.records_before(plan.steps) - plan.records_before(position.step)
@@ -179,7 +180,8 @@ def _advance(learner: Learner, training: Examples, plan: Plan, position: Positio
         raise ValueError(f"epoch {epoch}, step {position.step + 1}: {error}; records of the batch: {named}") from error
     except torch.OutOfMemoryError as error:
         found = f"{len(share.places)} records in {plan.recipe.accumulate} parts do not fit into the memory of {device}"
-        raise ValueError(f"{found}; raise `accumulate` of the recipe, which keeps the step as it is") from error
+        advice = "raise `accumulate` of the recipe; but for batch norms, which see the parts, the step stays as it is"
+        raise ValueError(f"{found}; {advice}") from error
     learner.step(plan, position.step, [row.validation_loss for row in position.history])
     position.step += 1
 

@@ -3,11 +3,11 @@
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, astuple, fields
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,10 +25,11 @@ from codeii.artifacts.checkpoint import (
 from codeii.artifacts.manifest import environment, sha256_of
 from codeii.artifacts.targets import read_targets
 from codeii.artifacts.tensor_store import TensorStore, read_tensor_store
+from codeii.networks.arithmetic import Arithmetic, features_with
 from codeii.networks.batches import Inputs
 from codeii.networks.device import prepare
 from codeii.networks.inference import answers, settle
-from codeii.networks.ranks import Ranks, ranks_of, together
+from codeii.networks.ranks import ranks_of, together
 from codeii.schema.leads import LEAD_SETS
 from codeii.training import resume
 from codeii.training.augment import changes_of
@@ -148,19 +149,17 @@ def _probed(
     """
     plan = plan_of(len(examples["train"].inputs), wanted.seed, wanted.learning_rate, wanted.recipe)
     frozen = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
-    features = {split: _features(network, part, device, keeper.ranks) for split, part in examples.items()}
+    ask = features_with(Arithmetic(wanted.recipe.precision, wanted.recipe.compile), network, device)
+    features = {
+        split: answers(network, ask, part.inputs, VALIDATION_BATCH, device, keeper.ranks)
+        for split, part in examples.items()
+    }
     center, spread = features["train"].mean(axis=0), features["train"].std(axis=0)
     spread[spread < SMALLEST_SPREAD] = 1.0  # a feature that never changes
     of_split = {split: _with(part, (features[split] - center) / spread) for split, part in examples.items()}
     position = fit(network.get_submodule("head"), of_split["train"], of_split["validation"], plan, device, keeper)
     head = _on_plain_features(position.best, center, spread)
     return position.history, {**frozen, **{HEAD + name: value for name, value in head.items()}}
-
-
-def _features(network: nn.Module, examples: Examples, device: torch.device, ranks: Ranks) -> np.ndarray:
-    """(record, C) float32 features of the examples, in eval mode."""
-    ask = cast(Callable[[Tensor], Tensor], network.features)
-    return answers(network, ask, examples.inputs, VALIDATION_BATCH, device, ranks)
 
 
 def _with(examples: Examples, features_BC: np.ndarray) -> Examples:

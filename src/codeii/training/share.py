@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from codeii.networks.batches import cut
 from codeii.networks.ranks import ALONE, Ranks
 
 
@@ -23,7 +24,10 @@ class Share:
 
 
 def share_of(size: int, parts: int, ranks: Ranks = ALONE) -> Share:
-    """The share of a rank, which may be nothing. Each part is dealt out by itself: batch norms see the same parts."""
-    length = math.ceil(size / parts)
-    dealt = [np.arange(begin, min(begin + length, size))[ranks.rank :: ranks.count] for begin in range(0, size, length)]
+    """The share of a rank, which may be nothing. Each part is dealt out by itself: batch norms see the same parts.
+
+    A last part of one record joins the one before, as batch norm needs company.
+    """
+    cuts = cut(size, math.ceil(size / parts))
+    dealt = [np.arange(part.start, part.stop)[ranks.rank :: ranks.count] for part in cuts]
     return Share(size, [len(places) for places in dealt], np.concatenate(dealt))
