@@ -33,7 +33,7 @@ lint: $(READY) ## formatting, types, layers, spelling
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/snakemake --lint > /dev/null
 
 benchmarks: $(READY) ## speed, as ratios against the usual way
-	@for part in data evaluation; do PYTHONPATH=src:benchmarks $(BIN)/python benchmarks/$$part.py || exit; done
+	@for part in data evaluation training parity; do PYTHONPATH=src:benchmarks $(BIN)/python benchmarks/$$part.py || exit; done
 
 setup: $(READY) ## only the environment
 
