@@ -431,7 +431,7 @@ def test_after_kill_9_a_fetch_goes_on_where_it_was(publisher: Publisher) -> None
 
 def test_an_interrupted_fetch_says_so_and_ends_at_once(publisher: Publisher, here: Path) -> None:
     publish(publisher)
-    publisher.slow_s = 0.1
+    publisher.slow_s = 1.0  # a machine that stops for a while must not see the end of it
     job = ["--source", "s", "--settings", json.dumps(settings(publisher)), "--code", "c", "--out", "data/raw/s/1.0"]
     command = [sys.executable, "-m", "codeii", "fetch", *job, "--accept-licence"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
