@@ -435,7 +435,15 @@ def test_an_interrupted_fetch_says_so_and_ends_at_once(publisher: Publisher, her
     job = ["--source", "s", "--settings", json.dumps(settings(publisher)), "--code", "c", "--out", "data/raw/s/1.0"]
     command = [sys.executable, "-m", "codeii", "fetch", *job, "--accept-licence"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-    running = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    running = subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # a shell that runs the tests in the background has them ignore it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     deadline = time.monotonic() + 30
     while not publisher.sent["/large.dat"] and time.monotonic() < deadline:
         time.sleep(0.01)
