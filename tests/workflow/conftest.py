@@ -16,6 +16,7 @@ from codeii.workflow.load import merge
 ROOT = Path(__file__).parents[2]
 COPIED = ("Snakefile", "workflow", "profiles", "src", "envs", "config", "dvc.yaml", ".dvc", ".dvcignore", ".gitignore")
 BIN = Path(sys.executable).parent
+STORES = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,9 @@ class Checkout:
 
     def run(self, *command: str, expect: int | None = 0, env: dict[str, str] | None = None) -> str:
         path = f"{BIN}:{os.environ['PATH']}"
-        variables = {**os.environ, "PATH": path, "PYTHONPATH": str(self.folder / "src"), **(env or {})}
+        # MLflow leaves the addresses of other tests' stores in the environment of the process that used them
+        mine = {name: value for name, value in os.environ.items() if name not in STORES}
+        variables = {**mine, "PATH": path, "PYTHONPATH": str(self.folder / "src"), **(env or {})}
         done = subprocess.run(
             command, cwd=self.folder, env=variables, capture_output=True, text=True, timeout=900, check=False
         )

@@ -29,7 +29,7 @@ from codeii.networks.arithmetic import Arithmetic, features_with
 from codeii.networks.batches import Inputs
 from codeii.networks.device import prepare
 from codeii.networks.inference import answers, settle
-from codeii.networks.ranks import ranks_of, together
+from codeii.networks.ranks import Ranks, ranks_of, together
 from codeii.schema.leads import LEAD_SETS
 from codeii.training import resume
 from codeii.training.augment import changes_of
@@ -71,9 +71,7 @@ def train(
     ranks = ranks_of(os.environ)
     device = ranks.device(prepare(wanted.recipe.threads))
     inputs = {"tensors": tensors, "targets": targets, **({"init": init} if init else {})}
-    made_of: dict[str, Any] = {"settings": wanted.model_dump(mode="json"), "code": code, "environment": environment()}
-    made_of |= {"device": device.type, "processes": ranks.count}
-    made_of |= {"inputs": {name: sha256_of(path) for name, path in inputs.items()}}
+    made_of = _makings(wanted, code, inputs, device, ranks)
     keeper = Keeper(scratch, made_of, until, ranks)
     with faults_told(scratch) if ranks.first else nullcontext():
         store, truth = read_tensor_store(tensors), read_targets(targets)
@@ -81,10 +79,8 @@ def train(
         network = initialise(wanted, store, len(truth.classes), checkpoint).to(device)
         amount = (wanted.fraction, wanted.per_class)
         rows, short = drawn_from(truth.of("train"), truth.classes, amount, wanted.seed)
-        examples = {
-            "train": examples_of(store, truth, rows),
-            "validation": examples_of(store, truth, truth.of("validation")),
-        }
+        splits = {"train": rows, "validation": truth.of("validation")}
+        examples = {split: examples_of(store, truth, of_split) for split, of_split in splits.items()}
         with together(ranks, device):
             history, weights = _trained(wanted, network, examples, store, device, keeper)
         if not ranks.first:
@@ -98,15 +94,26 @@ def train(
             settings=settings,
             code=code,
             inputs=inputs.values(),
-            facts={
-                **_facts(wanted, truth.classes, examples, history, best, short),
-                **published_origin(checkpoint),
-                "processes": ranks.count,
-            },
+            facts={**_facts(wanted, truth.classes, examples, history, best, short), "processes": ranks.count}
+            | published_origin(checkpoint),
             synthetic=store.manifest.synthetic or truth.manifest.synthetic or _is_synthetic(checkpoint),
         )
     resume.clear(scratch, made_of)
     events.append(scratch, "end")
+
+
+def _makings(
+    wanted: TrainSettings, code: str, inputs: Mapping[str, Path], device: torch.device, ranks: Ranks
+) -> dict[str, Any]:
+    """What a run is made of: its state belongs to these and to no others."""
+    return {
+        "settings": wanted.model_dump(mode="json"),
+        "code": code,
+        "environment": environment(),
+        "device": device.type,
+        "processes": ranks.count,
+        "inputs": {name: sha256_of(path) for name, path in inputs.items()},
+    }
 
 
 def history_csv(history: list[EpochRow]) -> str:
