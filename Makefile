@@ -53,7 +53,7 @@ docs: $(READY) ## config/README.md, the schema of params.yaml, and the README's 
 
 lock: ## resolve envs/requirements.in again (needs the network)
 	@$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-annotate --no-header \
-	    envs/requirements.in -o envs/requirements.lock
+	    --override envs/overrides.txt envs/requirements.in -o envs/requirements.lock
 
 clean: ## remove everything made; raw data and the environment stay
 	rm -rf results scratch logs .snakemake
