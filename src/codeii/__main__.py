@@ -153,14 +153,41 @@ def _for_runs(add: Add) -> None:
     command = _job(add, verbs.predict, "codeii predict --checkpoints results/runs/.../seed0/manifest.json ...")
     _manifests(command, "tensors", "targets")
     _manifests(command, "checkpoints", many=True)
-    command = _job(add, verbs.submit, "codeii submit --checkpoints results/runs/.../seed0/manifest.json ...")
-    _manifests(command, "tensors")
-    _manifests(command, "checkpoints", many=True)
+    _for_submit(add)
     command = _job(add, verbs.evaluate, "codeii evaluate --predictions results/predictions/.../manifest.json ...")
     _manifests(command, "predictions", "targets", "leakage")
     command = _command(add, verbs.tracking_store, "codeii tracking_store --settings '{...}' --out results/tracking")
     _settings_and_out(command)
     _for_track(add)
+
+
+def _for_submit(add: Add) -> None:
+    """People check and score a predictions file; the rule makes one."""
+    file = "results/submissions/code_ii_test/code_ii_pretraining/resnet1d/predictions.csv"
+    examples = (
+        f"codeii submit --check {file}",
+        f"codeii submit --score {file} --key key.csv --table scores.csv",
+        "codeii submit --checkpoints results/runs/.../seed0/manifest.json ...",
+    )
+    command = _command(add, verbs.submit, "\n  ".join(examples))
+    what = command.add_mutually_exclusive_group()
+    what.add_argument("--check", type=Path, metavar="FILE", help="name every fault of this predictions file")
+    what.add_argument("--score", type=Path, metavar="FILE", help="check this predictions file and score it")
+    command.add_argument("--key", type=Path, metavar="CSV", help="with --score: exam_id and one 0/1 column per class")
+    command.add_argument("--table", type=Path, metavar="CSV", help="with --score: write the scores of every class here")
+    text = "with --score: bootstrap resamples for the intervals (default: 1000)"
+    command.add_argument("--replicates", type=int, default=1000, metavar="N", help=text)
+    text = "the card of the file (default: submission.json beside it)"
+    command.add_argument("--card", type=Path, metavar="JSON", help=text)
+    text = (
+        "CSV with the exam_id of every exam of the test set (default: the study's records of it, where they are here)"
+    )
+    command.add_argument("--exams", type=Path, metavar="CSV", help=text)
+    _settings_and_out(command, required=False)
+    command.add_argument("--code", metavar="HASH", help="fingerprint of the code, for the manifest")
+    command.add_argument("--tensors", type=Path, metavar="MANIFEST", help="of the tensors")
+    _manifests(command, "checkpoints", many=True)
+    command.set_defaults(wrong_usage=command.error)
 
 
 def _for_track(add: Add) -> None:

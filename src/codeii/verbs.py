@@ -138,10 +138,41 @@ def predict(args: Arguments) -> None:
 
 
 def submit(args: Arguments) -> None:
-    """Write the predictions file for a test set whose labels are withheld."""
+    """Write the predictions file for a blind test; or check such a file, or score it against the key."""
+    if args.check or args.score:
+        _judge_submission(args)
+        return
+    if None in (args.tensors, args.settings, args.code, args.out):
+        args.wrong_usage("say --check FILE or --score FILE --key FILE, or give everything the rule gives")
     from codeii.prediction.submission import submit
 
     submit(args.checkpoints, args.tensors, args.settings, args.code, args.out)
+
+
+def _judge_submission(args: Arguments) -> None:
+    """Check a predictions file, and with a key score it. Raises ValueError that lists every fault."""
+    from codeii.artifacts.manifest import sha256_of
+    from codeii.artifacts.submission import CARD, read_card
+    from codeii.prediction.check import check_file, exams_at_hand
+
+    path = args.check or args.score
+    if args.score and args.key is None:
+        args.wrong_usage("--score needs --key FILE: exam_id and one 0/1 column per class")
+    card_file = args.card or path.parent / CARD
+    card = read_card(card_file)
+    for sentence in check_file(path, card, exams_at_hand(args.exams, card)):
+        print(sentence)
+    if args.score:
+        from codeii.evaluation.blind import Resampling, in_words, score_file
+
+        scores = score_file(path, args.key, card.classes, Resampling(replicates=args.replicates))
+        print(in_words(scores))
+        if args.table:
+            from codeii.artifacts.atomic import write_text
+
+            write_text(args.table, scores.to_csv(index=False, lineterminator="\n"))
+            print(f"Every class: {args.table}")
+    print(f"Quote this submission as sha256:{sha256_of(card_file)}")
 
 
 def evaluate(args: Arguments) -> None:

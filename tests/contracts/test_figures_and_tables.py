@@ -19,6 +19,7 @@ from codeii.artifacts.leakage import FINDING_COLUMNS, OVERLAP_COLUMNS, write_lea
 from codeii.artifacts.manifest import write_manifest
 from codeii.artifacts.predictions import write_prediction_set, write_predictions
 from codeii.artifacts.scores import COMPARISON_COLUMNS, SCORE_COLUMNS, write_scores
+from codeii.artifacts.submission import write_submission
 from codeii.artifacts.targets import write_targets
 from codeii.reporting.build import make_figure, make_table
 from codeii.reporting.study import MADE_FROM, Inputs
@@ -199,13 +200,9 @@ def made_up_scores(folder, experiment, synthetic):
 
 
 def made_up_submission(folder, synthetic):
-    folder.mkdir(parents=True)
-    (folder / "predictions.csv").write_text("exam_id,normal\n1,0.5\n")
-    facts = {"source": "blind", "exams": 1, "classes_hash": "abc"}
     settings = {"source": "blind", "experiment": "pretrain", "model": "resnet1d"}
-    return write_manifest(
-        folder, "submission", files=["predictions.csv"], settings=settings, facts=facts, **made_with(synthetic)
-    )
+    made = {"settings": settings, "facts": {}, **made_with(synthetic)}
+    return write_submission(folder, ["1"], np.full((1, 1), 0.5, "f4"), ["normal"], weights_sha256=["ab" * 32], **made)
 
 
 def made_up_leakage(folder, synthetic):

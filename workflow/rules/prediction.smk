@@ -33,6 +33,7 @@ rule submit:
     output:
         manifest="results/submissions/{source}/{experiment}/{model}/manifest.json",
         predictions="results/submissions/{source}/{experiment}/{model}/predictions.csv",
+        card="results/submissions/{source}/{experiment}/{model}/submission.json",
     log:
         "logs/submit/{source}/{experiment}/{model}.log",
     benchmark:

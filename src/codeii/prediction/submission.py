@@ -5,17 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from codeii.artifacts.atomic import whole_file
 from codeii.artifacts.checkpoint import PUBLISHED, Checkpoint, read_checkpoint
-from codeii.artifacts.manifest import write_manifest
+from codeii.artifacts.submission import write_submission
 from codeii.artifacts.tensor_store import TensorStore, read_tensor_store
 from codeii.prediction.aggregate import exam_means, probabilities
 from codeii.prediction.ask import Asking, record_logits
-from codeii.schema.labels import classes_hash
-
-PREDICTIONS = "predictions.csv"
 
 
 class SubmitSettings(Asking):
@@ -27,7 +22,7 @@ class SubmitSettings(Asking):
 
 
 def submit(checkpoints: Sequence[Path], tensors: Path, settings: Mapping[str, Any], code: str, folder: Path) -> None:
-    """Write `predictions.csv`: exam_id, then one float32 probability per class, sorted by exam_id.
+    """Write `predictions.csv` (exam_id, then one float32 probability per class) and its card `submission.json`.
 
     A probability is the mean over the checkpoints of the sigmoid of the exam's logit, which is the mean over its
     tracings and their sections.
@@ -38,24 +33,17 @@ def submit(checkpoints: Sequence[Path], tensors: Path, settings: Mapping[str, An
     classes = common_classes(trained)
     store = read_tensor_store(tensors)
     exam_ids, mean = _ensemble(trained, store, wanted)
-    table = pd.DataFrame(mean, columns=list(classes))
-    table.insert(0, "exam_id", exam_ids)
-    with whole_file(folder / PREDICTIONS) as temporary:
-        table.sort_values("exam_id").to_csv(temporary, index=False, lineterminator="\n")
-    write_manifest(
+    write_submission(
         folder,
-        "submission",
-        files=[PREDICTIONS],
+        exam_ids,
+        mean,
+        classes,
+        weights_sha256=[made.manifest.files["weights.safetensors"].sha256 for made in trained],
         settings=settings,
         code=code,
         inputs=[*checkpoints, tensors],
         facts={
-            "exams": len(table),
             "records": int(store.index["record_id"].nunique()),
-            "classes": list(classes),
-            "classes_hash": classes_hash(classes),
-            "weights_sha256": [made.manifest.files["weights.safetensors"].sha256 for made in trained],
-            "source": wanted.source,
             PUBLISHED: trained[0].manifest.facts.get(PUBLISHED),
         },
         synthetic=store.manifest.synthetic or any(made.manifest.synthetic for made in trained),
