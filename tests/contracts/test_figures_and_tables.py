@@ -16,7 +16,6 @@ from tests.stores import record_store
 from codeii.artifacts.audit import Check, Finding, Histogram, Known, Report, write_audit
 from codeii.artifacts.checkpoint import CheckpointCard, write_checkpoint
 from codeii.artifacts.leakage import FINDING_COLUMNS, OVERLAP_COLUMNS, write_leakage
-from codeii.artifacts.manifest import write_manifest
 from codeii.artifacts.predictions import write_prediction_set, write_predictions
 from codeii.artifacts.scores import COMPARISON_COLUMNS, SCORE_COLUMNS, write_scores
 from codeii.artifacts.submission import write_submission
