@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from safetensors.numpy import load_file, save_file
 
 from codeii.artifacts.atomic import whole_file, write_json, write_text
@@ -28,7 +28,9 @@ class CheckpointCard(BaseModel):
     leads: list[str]
     rate_hz: int
     samples: int
-    unit: str  # of the network's input
+    unit: str  # of the tensors; the network sees (value - input_mean) / input_deviation
+    input_mean: float = 0.0
+    input_deviation: float = Field(1.0, gt=0)
     preprocessing: dict[str, Any]
     parameters: int
     # task, and those of the checkpoint it started from, or the name of published weights: the contamination record

@@ -1,7 +1,7 @@
 """Batches cut from a store by row number; their order is a function of seed and pass, so a position is a number."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from codeii.artifacts.tensor_store import Signals, TensorStore, blocks
+from codeii.networks.standardise import AS_STORED, Standard
 
 Picks = TypeVar("Picks", np.ndarray, slice)
 
@@ -19,16 +20,21 @@ ORDER_STREAM, DROPOUT_STREAM = 1, 2
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Some rows of an array, in their order; `values[rows] * scale` is what a network sees."""
+    """Some rows of an array, in their order; a network sees `values[rows] * scale`, standardised."""
 
     values: Signals | np.ndarray  # (row, ...) int16 or float32
     rows: np.ndarray  # (input,) int64
     scale: float
     record: np.ndarray  # (input,) int64, ascending: which of the records asked for each input is (a section of)
+    standard: Standard = AS_STORED  # in the unit of values * scale
 
     def __len__(self) -> int:
         """Number of inputs: that of the records, or more where long records are cut into sections."""
         return len(self.rows)
+
+    def standardised(self, standard: Standard) -> "Inputs":
+        """The same inputs, seen by a network that was trained behind this standard."""
+        return replace(self, standard=standard)
 
 
 def inputs_of(store: TensorStore, record_ids: Sequence[str] | np.ndarray) -> Inputs:
@@ -53,12 +59,15 @@ def record_means(inputs: Inputs, answers: np.ndarray) -> np.ndarray:
 
 
 def read(inputs: Inputs, picks: np.ndarray | slice, device: torch.device) -> Tensor:
-    """(B, ...) float32 of the picked inputs, in the store's unit."""
-    return in_unit(torch.from_numpy(inputs.values[inputs.rows[picks]]).to(device), inputs.scale)
+    """(B, ...) float32 of the picked inputs, as the network sees them."""
+    return as_seen(torch.from_numpy(inputs.values[inputs.rows[picks]]).to(device), inputs)
 
 
-def in_unit(counts: Tensor, scale: float) -> Tensor:
-    """float32 values of what a store holds."""
+def as_seen(counts: Tensor, inputs: Inputs) -> Tensor:
+    """float32 values, in the store's unit or standardised, of what a store holds; may change `counts`."""
+    scale, standard = inputs.scale, inputs.standard
+    if standard != AS_STORED:
+        return counts.float().mul_(scale / standard.deviation).sub_(standard.mean / standard.deviation)
     return counts if counts.dtype == torch.float32 and scale == 1 else counts.float().mul_(scale)
 
 

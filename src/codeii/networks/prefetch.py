@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from codeii.networks.batches import Inputs, Picks, announced, in_unit, read
+from codeii.networks.batches import Inputs, Picks, announced, as_seen, read
 
 Item = TypeVar("Item")
 AHEAD = 2  # batches that wait; more would only hold memory
@@ -35,7 +35,7 @@ def prefetched(inputs: Inputs, batches: Sequence[Picks], device: torch.device) -
         for picks, counts, arrived in coming:
             torch.cuda.current_stream(device).wait_event(arrived)
             counts.record_stream(torch.cuda.current_stream(device))  # its memory is not reused before it was read
-            yield picks, in_unit(counts, inputs.scale)
+            yield picks, as_seen(counts, inputs)
 
 
 def read_ahead(items: Generator[Item, None, None], ahead: int) -> Generator[Item, None, None]:

@@ -26,6 +26,7 @@ class Asking(BaseModel):
 def record_logits(trained: Checkpoint, inputs: "Inputs", how: Asking, device: "torch.device") -> np.ndarray:
     """(record, class) float32 logits, each the mean over a record's sections.
 
+    The inputs are standardised as they were in the network's training.
     The exact path asks the network as it is; the faster ones fold its batch norms into the convolutions first.
     Raises ValueError where the device does not suit the arithmetic.
     """
@@ -33,9 +34,11 @@ def record_logits(trained: Checkpoint, inputs: "Inputs", how: Asking, device: "t
     from codeii.networks.arithmetic import EXACT, Arithmetic, asked_with
     from codeii.networks.batches import record_means
     from codeii.networks.inference import answers, folded
+    from codeii.networks.standardise import standard_of
 
     network, arithmetic = rebuild(trained).to(device), Arithmetic(how.precision, how.compile)
     if arithmetic != EXACT:
         network = folded(network)
     ask = asked_with(arithmetic, network, device)
-    return record_means(inputs, answers(network, ask, inputs, how.batch_size, device))
+    seen = inputs.standardised(standard_of(trained.card))
+    return record_means(seen, answers(network, ask, seen, how.batch_size, device))

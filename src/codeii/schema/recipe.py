@@ -41,6 +41,11 @@ class Recipe(Strict):
         "float32",
         description="bfloat16: about twice as fast, where the processor or GPU has instructions for it",
     )
+    standardise: Literal["none", "training_split"] = Field(
+        "none",
+        description="training_split: by one mean and standard deviation of the run's training records; what starts from"
+        " a checkpoint keeps those of the checkpoint",
+    )
     compile: Literal["none", "default", "max"] = Field(
         "none", description="torch.compile, on a GPU; max: tuned for batches of one size, with CUDA graphs"
     )

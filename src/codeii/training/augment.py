@@ -36,8 +36,12 @@ class Changes:
 UNCHANGED = Changes()
 
 
-def changes_of(settings: Augmentation, rate_hz: int, samples: int, unit: str) -> Changes:
-    """Settings in seconds and microvolts -> samples and `unit`. Raises ValueError where the tensors cannot give it."""
+def changes_of(settings: Augmentation, rate_hz: int, samples: int, unit: str, deviation: float = 1.0) -> Changes:
+    """Settings in seconds and microvolts -> samples and what the network sees.
+
+    deviation : of the standard the signals are seen behind, in `unit`.
+    Raises ValueError where the tensors cannot give it.
+    """
     if settings.crop_samples > samples:
         raise ValueError(f"augmentation.crop_samples is {settings.crop_samples}, but the tensors have {samples}")
     if settings.noise_uv and unit.lower() not in MICROVOLTS_PER:
@@ -47,7 +51,7 @@ def changes_of(settings: Augmentation, rate_hz: int, samples: int, unit: str) ->
         probability=settings.probability,
         shift_samples=round(settings.shift_seconds * rate_hz),
         amplitude_share=settings.amplitude_share,
-        noise=settings.noise_uv / microvolts_per(unit) if settings.noise_uv else 0.0,
+        noise=settings.noise_uv / microvolts_per(unit) / deviation if settings.noise_uv else 0.0,
         lead_dropout_probability=settings.lead_dropout_probability,
         mixup_alpha=settings.mixup_alpha,
     )

@@ -1,6 +1,6 @@
 """Which records a run learns from and which it is chosen by."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -8,6 +8,7 @@ import pandas as pd
 from codeii.artifacts.targets import Targets
 from codeii.artifacts.tensor_store import TensorStore
 from codeii.networks.batches import Inputs, inputs_of
+from codeii.networks.standardise import Standard
 from codeii.schema.amounts import Amount
 from codeii.schema.splits import take_fraction, uniform_of
 
@@ -25,6 +26,10 @@ class Examples:
     def records(self) -> int:
         """Number of records; there are more inputs where long records are cut into sections."""
         return int(self.inputs.record[-1]) + 1
+
+    def standardised(self, standard: Standard) -> "Examples":
+        """The same examples, seen by a network that is trained behind this standard."""
+        return replace(self, inputs=self.inputs.standardised(standard))
 
 
 def examples_of(store: TensorStore, targets: Targets, rows: pd.DataFrame) -> Examples:

@@ -1,15 +1,18 @@
-"""Where a network's weights come from: drawn at random, or those of a checkpoint under a new head.
+"""What a network starts with: its weights, and how its inputs are standardised.
 
-A checkpoint is one of this study, or weights published by others.
+Weights are drawn at random, or those of a checkpoint under a new head. A checkpoint is one of this study, or weights
+published by others.
 """
 
 import torch
 from torch import nn
 
 from codeii.artifacts.checkpoint import Checkpoint
-from codeii.artifacts.tensor_store import TensorStore
+from codeii.artifacts.tensor_store import Signals, TensorStore
 from codeii.models import build, rebuild
+from codeii.networks.batches import Inputs
 from codeii.networks.match import check_card, check_needs, preprocessing_of, refuse_difference
+from codeii.networks.standardise import AS_STORED, Standard, standard_of, standard_over
 from codeii.schema.leads import LEAD_SETS
 from codeii.training.settings import TrainSettings
 
@@ -38,6 +41,24 @@ def initialise(settings: TrainSettings, store: TensorStore, classes: int, checkp
             check_card(checkpoint.card, store)
         take_features(network, rebuild(checkpoint))
     return network
+
+
+def standard_for(settings: TrainSettings, training: Inputs, checkpoint: Checkpoint | None) -> Standard:
+    """How the inputs of a run are standardised: as those of its checkpoint were, else as its recipe says.
+
+    training : all training records of the run and nothing else.
+    Raises ValueError where published weights, which have a preprocessing of their own, would be standardised besides.
+    """
+    wanted = settings.recipe.standardise
+    if checkpoint is None:
+        if wanted == "none":
+            return AS_STORED
+        assert isinstance(training.values, Signals)  # features are made later
+        return standard_over(training.values, training.rows, training.scale)
+    if checkpoint.imported and wanted != "none":
+        told = f"recipe.standardise is {wanted!r}, but {settings.init} are weights published by others"
+        raise ValueError(f"{told}: they keep the preprocessing they were trained with; say none")
+    return standard_of(checkpoint.card)
 
 
 def take_features(network: nn.Module, trained: nn.Module) -> None:

@@ -30,11 +30,12 @@ from codeii.networks.batches import Inputs
 from codeii.networks.device import prepare
 from codeii.networks.inference import answers, settle
 from codeii.networks.ranks import Ranks, ranks_of, together
+from codeii.networks.standardise import Standard
 from codeii.schema.leads import LEAD_SETS
 from codeii.training import resume
 from codeii.training.augment import changes_of
 from codeii.training.examples import Examples, drawn_from, examples_of
-from codeii.training.initialise import HEAD, initialise
+from codeii.training.initialise import HEAD, initialise, standard_for
 from codeii.training.layers import layers_of
 from codeii.training.loop import VALIDATION_BATCH, Keeper, fit
 from codeii.training.objective import balanced_weights
@@ -80,7 +81,9 @@ def train(
         amount = (wanted.fraction, wanted.per_class)
         rows, short = drawn_from(truth.of("train"), truth.classes, amount, wanted.seed)
         splits = {"train": rows, "validation": truth.of("validation")}
-        examples = {split: examples_of(store, truth, of_split) for split, of_split in splits.items()}
+        as_stored = {split: examples_of(store, truth, of_split) for split, of_split in splits.items()}
+        standard = standard_for(wanted, as_stored["train"].inputs, checkpoint)
+        examples = {split: part.standardised(standard) for split, part in as_stored.items()}
         with together(ranks, device):
             history, weights = _trained(wanted, network, examples, store, device, keeper)
         if not ranks.first:
@@ -88,7 +91,7 @@ def train(
         best = best_epoch(history, wanted.recipe.select_by)
         write_checkpoint(
             folder,
-            _card(wanted, truth.classes, store, checkpoint, network, weights, best),
+            _card(wanted, truth.classes, store, standard, checkpoint, network, weights, best),
             {name: value.numpy() for name, value in weights.items()},
             history_csv(history),
             settings=settings,
@@ -138,9 +141,8 @@ def _trained(
     if wanted.mode == "linear_probe":
         return _probed(wanted, network, examples, device, keeper)
     preprocessing = wanted.preprocessing
-    changes = changes_of(
-        recipe.augmentation, preprocessing.rate_hz, preprocessing.samples, store.manifest.facts["unit"]
-    )
+    unit, deviation = store.manifest.facts["unit"], training.inputs.standard.deviation
+    changes = changes_of(recipe.augmentation, preprocessing.rate_hz, preprocessing.samples, unit, deviation)
     plan = plan_of(len(training.inputs), wanted.seed, wanted.learning_rate, recipe, changes)
     layers = layers_of(network, wanted.trained_stages if wanted.mode == "partial" else None, recipe.layer_decay)
     position = fit(network, training, validation, plan, device, keeper, layers)
@@ -186,6 +188,7 @@ def _card(
     wanted: TrainSettings,
     classes: tuple[str, ...],
     store: TensorStore,
+    standard: Standard,
     checkpoint: Checkpoint | None,
     network: nn.Module,
     weights: dict[str, Tensor],
@@ -204,6 +207,8 @@ def _card(
         rate_hz=preprocessing.rate_hz,
         samples=preprocessing.samples,
         unit=store.manifest.facts["unit"],
+        input_mean=standard.mean,
+        input_deviation=standard.deviation,
         preprocessing=preprocessing.model_dump(),
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         trained_on=list(dict.fromkeys([*(checkpoint.card.trained_on if checkpoint else []), wanted.task])),

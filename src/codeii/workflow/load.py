@@ -158,6 +158,10 @@ def _check_init(params: Params, path: str, name: str, start: str) -> None:
     check_name(f"starts.{start}.init", init, [RANDOM, *params.experiments, *params.weights])
     if init in params.weights:
         check_fit(params, path, params.experiments[name], start)
+        recipe = params.experiments[name].recipe
+        if params.recipes[recipe].standardise != "none":
+            found = f"recipes.{recipe}.standardise: found {params.recipes[recipe].standardise!r}; {start} of {path}"
+            raise ValueError(f"{found} starts from published weights, which keep their own preprocessing; say none")
         return
     given, wanted = params.experiments[init], params.experiments[name]
     if any(params.starts[first].init != RANDOM for first in given.starts):
