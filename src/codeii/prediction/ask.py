@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from codeii.artifacts.checkpoint import Checkpoint
+from codeii.prediction.aggregate import Sections, record_logits_of
 
 if TYPE_CHECKING:
     import torch
@@ -21,21 +22,21 @@ class Asking(BaseModel):
     precision: Literal["float32", "bfloat16"] = "float32"
     compile: Literal["none", "default", "max"] = "none"
     batch_size: int = Field(256, gt=0)
+    sections: Sections = "mean"
 
 
 def record_logits(trained: Checkpoint, inputs: "Inputs", how: Asking, device: "torch.device") -> np.ndarray:
-    """(record, class) float32 logits, each the mean over a record's sections.
+    """(record, class) float32 logits, each the mean or the max over a record's sections.
 
     The exact path asks the network as it is; the faster ones fold its batch norms into the convolutions first.
     Raises ValueError where the device does not suit the arithmetic.
     """
     from codeii.models import rebuild
     from codeii.networks.arithmetic import EXACT, Arithmetic, asked_with
-    from codeii.networks.batches import record_means
     from codeii.networks.inference import answers, folded
 
     network, arithmetic = rebuild(trained).to(device), Arithmetic(how.precision, how.compile)
     if arithmetic != EXACT:
         network = folded(network)
     ask = asked_with(arithmetic, network, device)
-    return record_means(inputs, answers(network, ask, inputs, how.batch_size, device))
+    return record_logits_of(inputs.record, answers(network, ask, inputs, how.batch_size, device), how.sections)
