@@ -20,6 +20,7 @@ class Ranked:
     exam: np.ndarray  # (element,) number of each element's exam
     target: np.ndarray  # (element,) bool
     probability: np.ndarray  # (element,) float64
+    groups: np.ndarray  # (group,) where each group of equal logits begins
     cuts: np.ndarray  # (cut,) 0 = first < ... < last = all elements; never inside a group of equal logits
     hits: np.ndarray  # (positive,) exam numbers of the positives
     hit_starts: np.ndarray  # (step,) where in `hits` each step between cuts that holds positives begins
@@ -38,6 +39,7 @@ class Curve:
     exam: NDArray[np.int64]  # (element,) number of each element's exam, by falling logit
     target: NDArray[np.bool_]  # (element,) by falling logit
     probability: NDArray[np.float64]  # (element,) by falling logit
+    groups: NDArray[np.int64]  # (group,) where each group of equal logits begins, by falling logit
     times: NDArray[np.int32]  # (replicate, exam) how many times each exam counts
 
     @property
@@ -83,7 +85,7 @@ def rank(
     """
     order = np.argsort(-logit, kind="stable")
     falling, hit = logit[order], target[order] != 0
-    starts = np.concatenate([[0], np.flatnonzero(falling[1:] != falling[:-1]) + 1])
+    starts = np.concatenate([[0], np.flatnonzero(falling[1:] != falling[:-1]) + 1]).astype(np.int64)
     ends = np.concatenate([starts[1:], [len(order)]])
     at = np.flatnonzero(hit)
     holds = np.unique(np.searchsorted(starts, at, "right") - 1)
@@ -95,6 +97,7 @@ def rank(
         exam=exam,
         target=hit,
         probability=probability[order].astype(np.float64),
+        groups=starts,
         cuts=cuts,
         hits=exam[at],
         hit_starts=hit_starts,
@@ -125,5 +128,6 @@ def curve_of(ranked: Ranked, times: np.ndarray) -> Curve:
         exam=ranked.exam,
         target=ranked.target,
         probability=ranked.probability,
+        groups=ranked.groups,
         times=times,
     )
