@@ -121,8 +121,10 @@ def ensembles_of_set(manifest_path: Path) -> list[Path]:
 def _check(records: pd.DataFrame, exams: pd.DataFrame, classes: list[str]) -> None:
     if tuple(records.columns) != (*RECORD_COLUMNS, *classes) or tuple(exams.columns) != (*EXAM_COLUMNS, *classes):
         raise ValueError("prediction columns are not the ids followed by the same classes in both tables")
-    if records["record_id"].duplicated().any() or exams["exam_id"].duplicated().any():
-        raise ValueError("a record_id or exam_id occurs twice in the predictions")
+    for table, name in ((records, "record_id"), (exams, "exam_id")):
+        twice = table[name][table[name].duplicated()]
+        if len(twice):
+            raise ValueError(f"{name} {twice.iat[0]!r} occurs twice in the predictions")
     if set(records["exam_id"]) != set(exams["exam_id"]):
         raise ValueError("predictions by record and by exam name different exams")
     for table in (records, exams):
