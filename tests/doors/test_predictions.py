@@ -8,7 +8,13 @@ import pandas as pd
 import pytest
 
 from codeii.artifacts.manifest import IntegrityError
-from codeii.artifacts.predictions import read_predictions, write_predictions
+from codeii.artifacts.predictions import (
+    ensembles_of_set,
+    read_predictions,
+    runs_of_set,
+    write_prediction_set,
+    write_predictions,
+)
 
 Change = Callable[[pd.DataFrame, pd.DataFrame], tuple[pd.DataFrame, pd.DataFrame]]
 
@@ -78,9 +84,9 @@ def exam_missing(records: pd.DataFrame, exams: pd.DataFrame) -> tuple[pd.DataFra
     [
         (other_class_order, "same classes in both tables"),
         (double_precision, "not float32"),
-        (not_a_number, "not finite"),
-        (record_twice, "occurs twice"),
-        (exam_twice, "occurs twice"),
+        (not_a_number, "1 logits are not finite; the first is nan of exam_id 'e1', class 'a'"),
+        (record_twice, "record_id 'r1' occurs twice"),
+        (exam_twice, "exam_id 'e1' occurs twice"),
         (exam_missing, "different exams"),
     ],
 )
@@ -107,3 +113,15 @@ def test_a_truncated_table_is_noticed(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(IntegrityError, match=r"exams\.parquet: .* bytes, the manifest says"):
         read_predictions(manifest)
+
+
+def test_ensembles_stand_beside_the_runs_of_a_set(tmp_path: Path) -> None:
+    for name in ("a/seed0", "a/seed1", "a/ensemble"):
+        written(tmp_path / name, *tables())
+    said = {"settings": {}, "code": "c", "inputs": [], "synthetic": False}
+    manifest = write_prediction_set(tmp_path, ["a/seed0", "a/seed1"], ensembles=["a/ensemble"], **said)
+    assert [path.parent.name for path in runs_of_set(manifest)] == ["seed0", "seed1"]
+    assert [path.parent.name for path in ensembles_of_set(manifest)] == ["ensemble"]
+    (tmp_path / "a/ensemble/manifest.json").write_text("{}")
+    with pytest.raises(IntegrityError, match="ensemble"):
+        runs_of_set(manifest)

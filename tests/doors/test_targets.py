@@ -80,6 +80,8 @@ def test_targets_that_break_the_form_are_not_written(
         (lambda t: t.rename(columns={"AF": "SR", "SR": "AF"}), "class columns differ from the manifest's label set"),
         (lambda t: t.drop(columns="SR"), "class columns differ"),
         (lambda t: t.drop(columns="sex"), "targets have columns"),
+        (lambda t: t.drop(columns="first_class"), r"targets have columns.*; make them again"),
+        (lambda t: t.assign(first_class="AF"), "record 'r2' has first_class 'AF', which is no class of it"),
         (lambda t: t.assign(AF=2), "values other than 0 and 1"),
         (lambda t: t.assign(split=""), r"split \[''\] is not one of"),
         (lambda t: t.assign(record_id="r1"), "occurs twice"),
@@ -101,3 +103,24 @@ def test_a_flipped_byte_is_noticed(tmp_path: Path) -> None:
     (tmp_path / TARGETS).write_bytes(content)
     with pytest.raises(IntegrityError, match=r"targets\.parquet: content changed"):
         read_targets(manifest)
+
+
+def test_the_first_class_of_a_record_is_kept(tmp_path: Path) -> None:
+    both = np.array([[1, 1], [0, 1], [0, 0]], np.uint8)
+    said: dict[str, object] = {"settings": {}, "code": "c", "inputs": [], "facts": {}, "synthetic": True}
+    path = write_targets(tmp_path, ids(), both, ["AF", "SR"], first_class=["SR", "SR", ""], **said)
+    assert read_targets(path).table["first_class"].tolist() == ["SR", "SR", ""]
+    assert read_targets(path).classes == ("AF", "SR")
+
+
+def test_the_first_class_of_a_record_with_one_is_that_one(tmp_path: Path) -> None:
+    both = np.array([[1, 1], [0, 1], [0, 0]], np.uint8)
+    assert read_targets(write(tmp_path, ids(), both)).table["first_class"].tolist() == ["", "SR", ""]
+
+
+@pytest.mark.parametrize("first", ["SR", "other", "record_id"])
+def test_a_first_class_that_the_record_does_not_have_is_refused(tmp_path: Path, first: str) -> None:
+    said: dict[str, object] = {"settings": {}, "code": "c", "inputs": [], "facts": {}, "synthetic": True}
+    with pytest.raises(ValueError, match=f"record 'r1' has first_class '{first}', which is no class of it"):
+        write_targets(tmp_path, ids(), MATRIX, ["AF", "SR"], first_class=[first, "SR", ""], **said)
+    assert list(tmp_path.iterdir()) == []

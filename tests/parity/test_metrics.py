@@ -25,7 +25,7 @@ def test_binary_scores_equal_the_stored_ones(shared: Path, case: str) -> None:
     numbers, arrays = stored(shared, "metrics_calibration_and_sklearn")
     target, probability = arrays[f"{case}|y"] != 0, arrays[f"{case}|p"]
     curve = curve_of(rank(probability, target, probability, 0.5), np.ones((1, len(target)), np.int32))
-    names = ["auroc", "auprc", "brier", "ece", "f1", "sensitivity", "specificity"]
+    names = ["auroc", "auprc", "brier", "f1", "ppv", "sensitivity", "specificity"]
     found = {name: metric(curve)[0] for name, metric in zip(names, load_metrics(names), strict=True)}
     decided = numbers[case]["at_0.5"]
     true_negative, false_positive = decided["confusion_tn_fp_fn_tp"][:2]
@@ -33,12 +33,21 @@ def test_binary_scores_equal_the_stored_ones(shared: Path, case: str) -> None:
         "auroc": numbers[case]["roc_auc"],
         "auprc": numbers[case]["average_precision"],
         "brier": numbers[case]["brier"],
-        "ece": numbers[case]["ece10_uniform"],
+        "ppv": decided["precision"],
         "f1": decided["f1"],
         "sensitivity": decided["recall"],
         "specificity": true_negative / (true_negative + false_positive),
     }
     assert found == pytest.approx(expected, rel=0, abs=1e-12)
+
+
+def test_calibration_error_is_the_mean_gap_of_the_stored_quantile_bins(shared: Path) -> None:
+    numbers, arrays = stored(shared, "metrics_calibration_and_sklearn")
+    target, probability = arrays["c1|y"] != 0, arrays["c1|p"]  # 400 without ties: bins of 40
+    bins = numbers["c1"]["quantile"]
+    expected = np.abs(np.subtract(bins["prob_true"], bins["prob_pred"])).mean()
+    curve = curve_of(rank(probability, target, probability, 0.5), np.ones((1, len(target)), np.int32))
+    assert load_metrics(["ece"])[0](curve)[0] == pytest.approx(expected, rel=0, abs=1e-12)
 
 
 def test_macros_of_several_classes_equal_the_stored_ones(shared: Path) -> None:

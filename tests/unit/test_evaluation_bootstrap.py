@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from codeii.evaluation import scoring
 from codeii.evaluation.bootstrap import draw_patients, percentile_interval
 from codeii.evaluation.metrics import load_metrics
-from codeii.evaluation.scoring import rank_classes, score_classes, score_replicates
+from codeii.evaluation.scoring import rank_classes, score_replicates
 
 METRICS = load_metrics(["auroc", "auprc", "f1", "fmax"])
 
@@ -102,11 +102,3 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
         low, high = percentile_interval(score_replicates(ranked, auroc, times, patient), 0.95)
         inside += bool(low[0, 0] <= 0.7602 <= high[0, 0])
     assert 0.91 <= inside / worlds <= 0.97  # three standard errors around 0.94
-
-
-def test_scores_without_resampling_are_a_resample_of_ones() -> None:
-    rng = np.random.default_rng(4)
-    logit, target = rng.standard_normal((30, 2)).astype(np.float32), rng.random((30, 2)) < 0.4
-    ranked = rank_classes(logit, target, np.full(2, 0.5))
-    ones = score_classes(ranked, METRICS, np.ones((3, 30), np.int32))
-    np.testing.assert_allclose(ones, scoring.score_point(ranked, METRICS, 30)[:, :, None].repeat(3, 2), atol=1e-15)

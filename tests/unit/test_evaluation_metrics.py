@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from codeii.evaluation.metrics import load_metrics
 from codeii.evaluation.ranking import Curve, curve_of, rank, to_probability
 
-NAMES = ["auroc", "auprc", "f1", "fmax", "sensitivity", "specificity", "brier"]
+NAMES = ["auroc", "auprc", "f1", "fmax", "sensitivity", "specificity", "ppv", "brier"]
 
 
 def expected(name: str, target: np.ndarray, logit: np.ndarray, threshold: float, times: np.ndarray) -> float:
@@ -26,6 +26,8 @@ def expected(name: str, target: np.ndarray, logit: np.ndarray, threshold: float,
     if name == "fmax":
         cuts = np.unique(logit)
         return max(float(reference.f1_score(target, logit >= cut, sample_weight=times)) for cut in cuts)
+    if name == "ppv":
+        return float(reference.precision_score(target, called, sample_weight=times, zero_division=0))
     if name == "f1":
         return float(reference.f1_score(target, called, sample_weight=times))
     side = {"sensitivity": 1, "specificity": 0}[name]
@@ -70,19 +72,62 @@ def test_a_single_positive_is_scored_like_scikit_learn(place: int) -> None:
         assert abs(metric(curve)[0] - expected(name, target, logit, 0.5, times)) <= 1e-12, name
 
 
-def test_calibration_error_is_the_weighted_gap_of_ten_bins() -> None:
+def binned_gap(probability: np.ndarray, target: np.ndarray) -> float:
+    """Calibration error of ten equal bins of exams already sorted by probability; their number divides by ten."""
+    both = (probability.reshape(10, -1), target.reshape(10, -1))
+    return float(np.abs(both[0].mean(axis=1) - both[1].mean(axis=1)).mean())
+
+
+def ece(probability: np.ndarray, target: np.ndarray, times: np.ndarray) -> float:
+    curve = curve_of(rank(probability, target, probability, 0.5), np.atleast_2d(times).astype(np.int32))
+    return float(load_metrics(["ece"])[0](curve)[0])
+
+
+def test_bins_of_the_calibration_error_hold_equally_many_exams_of_the_resample() -> None:
     rng = np.random.default_rng(1)
-    logit, target = rng.standard_normal(300).astype(np.float32) * 2, rng.random(300) < 0.3
-    times = rng.integers(0, 3, 300, dtype=np.int32)
-    probability = to_probability(logit).astype(np.float64)
-    gaps = []
-    for number in range(10):
-        inside = (probability > number / 10) & (probability <= (number + 1) / 10)
-        weight = times[inside].sum()
-        mean = [np.average(values[inside], weights=times[inside]) for values in (probability, target)]
-        gaps.append(weight * abs(mean[0] - mean[1]) / times.sum())
-    found = load_metrics(["ece"])[0](curve_for(logit, target, times, 0.5))
-    assert found.tolist() == pytest.approx([sum(gaps)], abs=1e-12)
+    probability, target = rng.random(200), rng.random(200) < 0.3
+    drawn = np.sort(rng.choice(200, 300))
+    in_order = drawn[np.argsort(probability[drawn], kind="stable")]
+    found = ece(probability, target, np.bincount(drawn, minlength=200))
+    assert found == pytest.approx(binned_gap(probability[in_order], target[in_order]), abs=1e-12)
+
+
+@pytest.mark.parametrize("exams", [7, 40, 203])
+def test_bins_of_any_number_of_exams_are_equal_by_sharing_exams_out(exams: int) -> None:
+    rng = np.random.default_rng(exams)
+    probability, target = rng.random(exams), rng.random(exams) < 0.4
+    target[:2] = True, False
+    tenfold = np.repeat(np.argsort(probability), 10)  # a tenth of each exam ten times is the exam
+    expected = binned_gap(probability[tenfold], target[tenfold])
+    assert ece(probability, target, np.ones(exams)) == pytest.approx(expected, abs=1e-12)
+
+
+def test_exams_of_equal_probability_are_shared_out_alike_whatever_their_order() -> None:
+    probability = np.array([0.2] * 15 + [0.6] * 25)
+    target = np.arange(40) % 3 == 0
+    low, high = target[:15].mean(), target[15:].mean()
+    gaps = [abs(0.2 - low)] * 3 + [abs(0.75 * (0.2 - low) + 0.25 * (0.6 - high))] + [abs(0.6 - high)] * 6
+    for seed in range(5):
+        order = np.random.default_rng(seed).permutation(40)
+        assert ece(probability[order], target[order], np.ones(40)) == pytest.approx(np.mean(gaps), abs=1e-12)
+
+
+def test_a_decision_that_calls_nobody_has_no_predictive_value() -> None:
+    curve = curve_for(np.array([0, 1], np.float32), np.array([False, True]), np.ones(2, np.int32), 0.99)
+    assert load_metrics(["ppv"])[0](curve).tolist() == [0.0]
+
+
+def test_probabilities_rounded_to_bfloat16_are_thousands_of_ties_and_scored_like_scikit_learn() -> None:
+    rng = np.random.default_rng(2)
+    target = rng.random(8000) < 0.1
+    exact = (rng.standard_normal(8000) + 2 * target).astype(np.float32)
+    logit = (exact.view(np.uint32) & np.uint32(0xFFFF0000)).view(np.float32)
+    assert len(np.unique(logit)) < 2000
+    times = rng.integers(0, 3, 8000, dtype=np.int32)
+    curve = curve_for(logit, target, times, 0.7)
+    for name, metric in zip(NAMES, load_metrics(NAMES), strict=True):
+        if name != "fmax":  # scikit-learn's F1 at each of two thousand thresholds takes a minute
+            assert abs(metric(curve)[0] - expected(name, target, logit, 0.7, times)) <= 1e-12, name
 
 
 def test_only_the_turns_of_the_curve_are_kept() -> None:

@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from codeii.artifacts.manifest import write_manifest
-from codeii.artifacts.predictions import read_predictions, write_prediction_set, write_predictions
+from codeii.artifacts.predictions import ENSEMBLE, read_predictions, write_prediction_set, write_predictions
 from codeii.artifacts.scores import Scores, read_scores
 from codeii.artifacts.targets import read_targets, write_targets
 from codeii.evaluation.run import evaluate, protocol_of
@@ -48,18 +48,18 @@ def task(tmp_path: Path) -> Path:
 
 
 def run_of(
-    task: Path, folder: Path, start: str, seed: int, skill: float, fraction: float = 0.1, per_class: int = 0
+    task: Path, folder: Path, start: str, seed: int | str, skill: float, fraction: float = 0.1, per_class: int = 0
 ) -> Path:
     """Predictions whose logits are the targets times `skill` plus noise of `seed`."""
     targets = read_targets(task)
     exams = targets.table.drop_duplicates("exam_id").reset_index(drop=True)
-    rng = np.random.default_rng([seed, round(skill * 10)])
+    rng = np.random.default_rng([99 if seed == ENSEMBLE else int(seed), round(skill * 10)])
     truth = exams[list(CLASSES)].to_numpy(np.float32)
     logit = pd.DataFrame((truth * skill + rng.standard_normal(truth.shape)).astype(np.float32), columns=list(CLASSES))
     by_exam = pd.concat([exams[["exam_id", "split"]], logit], axis=1)
     by_record = targets.table[["record_id", "exam_id", "split"]].merge(by_exam.drop(columns="split"), on="exam_id")
-    run = {"experiment": "transfer", "model": "resnet1d", "start": start, "fraction": fraction, "per_class": per_class}
-    run["seed"] = seed
+    run: dict[str, Any] = {"experiment": "transfer", "model": "resnet1d", "start": start, "seed": seed}
+    run |= {"fraction": fraction, "per_class": per_class}
     out = folder / f"{start}-{fraction}-{per_class}-{seed}"
     return write_predictions(out, by_record, by_exam, settings={"run": run}, **PROVENANCE)
 
@@ -72,7 +72,9 @@ def rewrite(manifest: Path, folder: Path, records: pd.DataFrame, exams: pd.DataF
 def set_of(predictions: list[Path], task: Path) -> Path:
     base = task.parents[1]
     names = [path.parent.relative_to(base).as_posix() for path in predictions]
-    return write_prediction_set(base, names, settings={}, code="c", inputs=[], synthetic=True)
+    ensembles = [name for name in names if name.endswith(ENSEMBLE)]
+    runs = [name for name in names if name not in ensembles]
+    return write_prediction_set(base, runs, settings={}, code="c", inputs=[], synthetic=True, ensembles=ensembles)
 
 
 def judge(predictions: list[Path], task: Path, folder: Path, **changes: Any) -> Scores:
@@ -144,7 +146,7 @@ def test_starts_are_compared_on_the_same_resamples(task: Path, tmp_path: Path) -
     better = [run_of(task, tmp_path, "pretrained", seed, 3.0) for seed in (0, 1)]
     found = judge(twin + better, task, tmp_path / "scores").comparisons
     equal, gain = found[found["start"] == "twin"], found[found["start"] == "pretrained"]
-    assert len(equal) == len(gain) == 6 * 2 and (found["versus"] == "scratch").all() and (found["n_seeds"] == 2).all()
+    assert len(equal) == len(gain) == 6 * 4 and (found["versus"] == "scratch").all() and (found["n_seeds"] == 2).all()
     assert (equal[["difference", "low", "high"]] == 0).all(axis=None)
     macro = value(gain, metric="auroc", **{"class": "macro"})
     assert 0 < macro["low"] < macro["difference"] < macro["high"]
@@ -203,7 +205,7 @@ def test_thresholds_never_see_the_test_split(runs: list[Path], task: Path, tmp_p
 
 def test_validation_rows_are_macros_without_interval(runs: list[Path], task: Path, tmp_path: Path) -> None:
     scores = judge(runs, task, tmp_path / "scores").scores
-    rows = scores[(scores["split"] == "validation") & (scores["metric"] != "threshold")]
+    rows = scores[(scores["split"] == "validation") & ~scores["metric"].str.startswith("threshold")]
     assert set(rows["class"]) == {"macro"} and rows["low"].isna().all() and (rows["n_exams"] == 40).all()
 
 
@@ -278,3 +280,67 @@ def test_the_protocol_goes_with_the_scores() -> None:
         "split_hash": "abc",
     }
     assert protocol_of({}, "") == {"protocol": "", "split_hash": ""}
+
+
+def test_an_ensemble_is_judged_beside_the_seeds_and_is_none_of_them(
+    runs: list[Path], task: Path, tmp_path: Path
+) -> None:
+    without = judge(runs, task, tmp_path / "without")
+    ensemble = run_of(task, tmp_path, "scratch", ENSEMBLE, 2.5)
+    found = judge([*runs, ensemble], task, tmp_path / "scores")
+    own = found.scores["seed"] == ENSEMBLE
+    pd.testing.assert_frame_equal(found.scores[~own].reset_index(drop=True), without.scores, check_exact=True)
+    pd.testing.assert_frame_equal(found.comparisons, without.comparisons, check_exact=True)
+    one = found.scores[own]
+    seed = found.scores[(found.scores["seed"] == "0") & (found.scores["start"] == "scratch")]
+    keys = ["split", "metric", "class", "n_positives", "n_classes"]
+    assert set(one["start"]) == {"scratch"} and (one[keys].to_numpy() == seed[keys].to_numpy()).all()
+    row = value(one, metric="auroc", split="test", **{"class": "macro"})
+    assert row["low"] < row["value"] < row["high"]
+    assert (found.manifest.facts["runs"], found.manifest.facts["ensembles"]) == (4, 1)
+
+
+def test_thresholds_by_every_rule_are_written_and_one_is_used(runs: list[Path], task: Path, tmp_path: Path) -> None:
+    tables = {
+        rule: judge(runs[:1], task, tmp_path / rule, threshold=rule, sensitivity=0.8).scores
+        for rule in ("f1", "youden", "sensitivity")
+    }
+    sensitivities = {}
+    for rule, scores in tables.items():
+        of_seed = scores[(scores["seed"] == "0") & (scores["split"] == "validation")]
+        chosen = {name: of_seed[of_seed["metric"] == name]["value"].tolist() for name in set(of_seed["metric"])}
+        assert len(chosen["threshold"]) == 4 and chosen["threshold"] == chosen[f"threshold_{rule}"]
+        assert {"threshold_f1", "threshold_youden", "threshold_sensitivity"} <= set(chosen)
+        sensitivities[rule] = value(of_seed, metric="sensitivity", **{"class": "macro"})["value"]
+    assert sensitivities["sensitivity"] >= 0.8
+    assert len(set(sensitivities.values())) > 1
+
+
+def test_a_metric_that_does_not_apply_says_why_and_has_no_row(runs: list[Path], task: Path, tmp_path: Path) -> None:
+    found = judge(runs, task, tmp_path / "scores", metrics=["cpsc2018_f1", "auroc", "challenge2020", "f2", "ece"])
+    assert {"cpsc2018_f1", "challenge2020"}.isdisjoint(found.scores["metric"])
+    facts = found.manifest.facts
+    assert facts["not_applicable"]["cpsc2018_f1"].startswith("its classes are Normal, AF")
+    assert facts["not_applicable"]["challenge2020"] == "4 classes have no code of the Challenge (NORM, MI, RARE, ...)"
+    unlabelled = ~read_targets(task).of("test").drop_duplicates("exam_id")[list(CLASSES)].any(axis=1)
+    assert facts["left_out"] == {"f2": int(unlabelled.sum())}
+    test = found.scores[found.scores["split"] == "test"]
+    rows = {name: set(test[test["metric"] == name]["class"]) for name in ("auroc", "f2")}
+    assert rows["auroc"] == {*CLASSES, "macro", "macro_frequent", "micro", "weighted"}
+    assert rows["f2"] == rows["auroc"] - {"micro"}
+    assert set(found.comparisons["metric"]) == {"auroc", "f2", "ece"}
+
+
+def test_a_class_named_as_an_average_is_refused(tmp_path: Path) -> None:
+    ids, matrix = records_of("test", 40, 1)
+    task = write_targets(tmp_path / "targets", ids, matrix, ("micro", "a", "b", "c"), settings={}, **PROVENANCE)
+    said: dict[str, Any] = {"files": [], "settings": {}, **PROVENANCE}
+    leakage = write_manifest(tmp_path, "leakage", **said)
+    made = write_prediction_set(tmp_path / "p", [], settings={}, code="c", inputs=[], synthetic=True)
+    with pytest.raises(ValueError, match="class micro has the name of an average"):
+        evaluate(made, task, leakage, {"evaluation": SETTINGS, "reference_start": "s"}, "c", tmp_path / "out")
+
+
+def test_how_sections_are_brought_together_is_in_the_protocol() -> None:
+    said = protocol_of({"protocol": "p"}, "x", "max")["protocol"]
+    assert said == "p; preprocessing x; max over sections"

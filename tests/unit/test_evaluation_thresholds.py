@@ -12,6 +12,8 @@ from codeii.evaluation.thresholds import DEFAULT, RULES, choose_threshold, choos
 def merit(probability: np.ndarray, target: np.ndarray, threshold: float, rule: str) -> float:
     called = probability >= threshold
     tp, fp = (called & target).sum(), (called & ~target).sum()
+    if rule == "sensitivity":
+        return float(tp >= np.ceil(0.9 * target.sum() - 1e-9))
     if rule == "f1":
         return float(2 * tp / (target.sum() + called.sum()))
     return float(tp / target.sum() - fp / (~target).sum())
@@ -41,11 +43,21 @@ def test_a_class_without_positives_or_negatives_gets_the_default() -> None:
     target = np.zeros((20, 3), bool)
     target[:, 1] = True
     target[:5, 2] = True
-    found = choose_thresholds(probability, target, "f1")
-    assert found[:2].tolist() == [DEFAULT, DEFAULT]
-    assert found[2] == choose_threshold(probability[:, 2], target[:, 2], "f1")
+    found = choose_thresholds(probability, target)
+    assert (found[:, :2] == DEFAULT).all()
+    for rule, threshold in zip(RULES, found[:, 2], strict=True):
+        assert threshold == choose_threshold(probability[:, 2], target[:, 2], rule)
 
 
 def test_an_unknown_rule_is_refused() -> None:
-    with pytest.raises(ValueError, match="'f2' is not one of f1, youden"):
+    with pytest.raises(ValueError, match="'f2' is not one of f1, youden, sensitivity"):
         choose_threshold(np.array([0.1, 0.9], np.float32), np.array([False, True]), "f2")
+
+
+@pytest.mark.parametrize(("wanted", "reached"), [(0.5, 50), (0.55, 55), (0.9, 90), (0.901, 91), (1.0, 100)])
+def test_the_highest_threshold_that_reaches_a_sensitivity_calls_no_positive_more(wanted: float, reached: int) -> None:
+    rng = np.random.default_rng(3)
+    probability, target = rng.permutation(300).astype(np.float64) / 300, np.arange(300) < 100
+    chosen = choose_threshold(probability, target, "sensitivity", wanted)
+    assert ((probability >= chosen) & target).sum() == reached
+    assert target[probability == chosen].all()

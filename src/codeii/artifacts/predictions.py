@@ -1,7 +1,7 @@
 """Door of the predictions: one float32 logit per record (or exam) and class.
 
 The predictions of a run are one artefact; those of an experiment and model are a set, made by one job, whose manifest
-lists the manifests of its runs.
+lists the manifests of its runs, and of the ensembles of those that differ in nothing but the seed.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,6 +19,7 @@ from codeii.schema.labels import classes_hash
 RECORDS, EXAMS = "records.parquet", "exams.parquet"
 RECORD_COLUMNS = ("record_id", "exam_id", "split")
 EXAM_COLUMNS = ("exam_id", "split")
+ENSEMBLE = "ensemble"  # what an ensemble says instead of a seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +91,14 @@ def write_prediction_set(
     code: str,
     inputs: Iterable[Path],
     synthetic: bool,
+    ensembles: Iterable[str] = (),
 ) -> Path:
-    """Write the manifest of a set; `runs` are the folders of its predictions below `folder`."""
-    facts = {"runs": list(runs)}  # in their order; the manifest sorts its files
+    """Write the manifest of a set; `runs` and `ensembles` are the folders of its predictions below `folder`."""
+    facts = {"runs": list(runs), "ensembles": list(ensembles)}  # in their order; the manifest sorts its files
     return write_manifest(
         folder,
         "prediction_set",
-        files=[f"{run}/{NAME}" for run in facts["runs"]],
+        files=[f"{run}/{NAME}" for run in (*facts["runs"], *facts["ensembles"])],
         settings=settings,
         code=code,
         inputs=inputs,
@@ -106,20 +108,36 @@ def write_prediction_set(
 
 
 def runs_of_set(manifest_path: Path) -> list[Path]:
-    """Manifests of the predictions in a set, in its order; the set's own manifest is verified."""
+    """Manifests of the predictions of single runs in a set, in its order; the set's own manifest is verified."""
     return [manifest_path.parent / run / NAME for run in read_manifest(manifest_path, "prediction_set").facts["runs"]]
+
+
+def ensembles_of_set(manifest_path: Path) -> list[Path]:
+    """Manifests of the predictions of ensembles in a set, in its order; the set's own manifest is verified."""
+    made = read_manifest(manifest_path, "prediction_set").facts["ensembles"]
+    return [manifest_path.parent / ensemble / NAME for ensemble in made]
 
 
 def _check(records: pd.DataFrame, exams: pd.DataFrame, classes: list[str]) -> None:
     if tuple(records.columns) != (*RECORD_COLUMNS, *classes) or tuple(exams.columns) != (*EXAM_COLUMNS, *classes):
         raise ValueError("prediction columns are not the ids followed by the same classes in both tables")
-    if records["record_id"].duplicated().any() or exams["exam_id"].duplicated().any():
-        raise ValueError("a record_id or exam_id occurs twice in the predictions")
+    for table, name in ((records, "record_id"), (exams, "exam_id")):
+        twice = table[name][table[name].duplicated()]
+        if len(twice):
+            raise ValueError(f"{name} {twice.iat[0]!r} occurs twice in the predictions")
     if set(records["exam_id"]) != set(exams["exam_id"]):
         raise ValueError("predictions by record and by exam name different exams")
     for table in (records, exams):
-        logits = table[classes]
-        if not (logits.dtypes == np.float32).all():
-            raise ValueError("logits are not float32")
-        if not np.isfinite(logits.to_numpy()).all():
-            raise ValueError("a logit is not finite")
+        _check_logits(table, classes)
+
+
+def _check_logits(table: pd.DataFrame, classes: list[str]) -> None:
+    logits = table[classes]
+    if not (logits.dtypes == np.float32).all():
+        raise ValueError("logits are not float32")
+    values = logits.to_numpy()
+    odd = np.argwhere(~np.isfinite(values))
+    if len(odd):
+        row, column = odd[0]
+        named = f"{table.columns[0]} {table.iloc[row, 0]!r}, class {classes[column]!r}"
+        raise ValueError(f"{len(odd)} logits are not finite; the first is {values[row, column]} of {named}")

@@ -18,10 +18,10 @@ SCORE_COLUMNS = (
     "start",
     "fraction",  # of the training patients, or 0
     "per_class",  # records of each class, or 0
-    "seed",  # a number, or "mean" over the seeds
+    "seed",  # a number, "mean" over the seeds, or their "ensemble"
     "split",
     "metric",
-    "class",  # a class, "macro", or "macro_frequent" (classes with enough test positives)
+    "class",  # a class, or a name of codeii.schema.averages (macro_frequent: classes with enough test positives)
     "value",
     "low",
     "high",
@@ -45,7 +45,20 @@ COMPARISON_COLUMNS = (
     "n_exams",
     "n_seeds",
 )
-BOUNDED = ("auroc", "auprc", "f1", "fmax")
+BOUNDED = (
+    "auroc",
+    "auprc",
+    "f1",
+    "fmax",
+    "sensitivity",
+    "specificity",
+    "ppv",
+    "brier",
+    "ece",
+    "f2",
+    "g2",
+    "cpsc2018_f1",
+)
 
 
 @dataclass(frozen=True, slots=True)

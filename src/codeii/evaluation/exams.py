@@ -19,6 +19,7 @@ class Truth:
     exam_ids: np.ndarray  # (exam,) str, sorted
     patient: np.ndarray  # (exam,) number of the exam's patient, counted in order of patient_id
     target: np.ndarray  # (exam, class) bool
+    first: np.ndarray  # (exam,) number of the class whose statement comes first, or -1
 
     @property
     def positives(self) -> np.ndarray:
@@ -43,7 +44,9 @@ def truth_of(targets: Targets, split: str) -> Truth:
     if apart.any():
         raise ValueError(f"records of exam {ids[apart][0]!r} have different targets or patients")
     patient = np.unique(patients[first], return_inverse=True)[1]
-    return Truth(exam_ids, patient, matrix[first] != 0)
+    number = {name: at for at, name in enumerate(targets.classes)}
+    named = [number.get(name, -1) for name in rows["first_class"].to_numpy(object)[first]]
+    return Truth(exam_ids, patient, matrix[first] != 0, np.array(named, np.int64))
 
 
 def logits_of(predictions: Predictions, split: str, exam_ids: np.ndarray) -> np.ndarray:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from codeii.evaluation.bootstrap import percentile_interval
-from codeii.evaluation.rows import MACROS, Row
+from codeii.evaluation.rows import Row
 from codeii.schema.amounts import amount_word
+from codeii.schema.averages import AVERAGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +29,11 @@ class Arm:
 
 @dataclass(frozen=True, slots=True)
 class SeedMean:
-    """Macros of an arm, averaged over its seeds."""
+    """Averages over the classes of an arm, averaged over its seeds."""
 
     seeds: tuple[int, ...]
-    value: np.ndarray  # (metric, macro)
-    replicates: np.ndarray  # (metric, macro, replicate)
+    value: np.ndarray  # (metric, average)
+    replicates: np.ndarray  # (metric, average, replicate)
 
 
 def compare_starts(
@@ -59,7 +60,7 @@ def compare_starts(
         of = (arm.experiment, arm.model, arm.start, reference, arm.fraction, arm.per_class)
         rows += [
             (*of, metric, name, *(float(part[at, row]) for part in (difference, low, high)), n_exams, len(mean.seeds))
-            for row, name in enumerate(MACROS)
+            for row, name in enumerate(AVERAGES)
             for at, metric in enumerate(metrics)
         ]
     return rows

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from codeii.artifacts.checkpoint import PUBLISHED
 from codeii.artifacts.manifest import load_manifest
-from codeii.artifacts.predictions import Predictions, read_predictions, runs_of_set
+from codeii.artifacts.predictions import ENSEMBLE, Predictions, ensembles_of_set, read_predictions, runs_of_set
 from codeii.artifacts.scores import COMPARISON_COLUMNS, SCORE_COLUMNS, write_scores
 from codeii.artifacts.targets import read_targets
 from codeii.evaluation.exams import check_classes, logits_of, truth_of
@@ -24,7 +24,7 @@ from codeii.evaluation.judge import (
     undefined_resamples,
 )
 from codeii.evaluation.paired import Arm, SeedMean, compare_starts
-from codeii.evaluation.rows import MACROS, Row
+from codeii.evaluation.rows import Row
 from codeii.schema.params import Evaluation
 
 
@@ -37,7 +37,7 @@ class RunName(BaseModel):
     start: str
     fraction: float
     per_class: int
-    seed: int
+    seed: int | Literal["ensemble"]
 
 
 def evaluate(
@@ -62,16 +62,19 @@ def evaluate(
     load_manifest(leakage, "leakage")
     task = read_targets(targets)
     runs = _read_runs(runs_of_set(predictions), task.classes)
+    ensembles = _by_arm(_read_runs(ensembles_of_set(predictions), task.classes))
     wanted = Evaluation.model_validate(settings["evaluation"])
     bench = prepare_bench(truth_of(task, "validation"), truth_of(task, "test"), task.classes, wanted)
     scores: list[Row] = []
     means: dict[Arm, SeedMean] = {}
     undefined: dict[str, int] = {}
     for arm, of_arm in _by_arm(runs).items():
-        rows, means[arm], undefined = _judge_arm(arm, of_arm, bench)
+        rows, means[arm], undefined = _judge_arm(arm, {**of_arm, **ensembles.get(arm, {})}, bench)
         scores += rows
     n_exams = bench.test_tally.n_exams
     comparisons = compare_starts(means, settings["reference_start"], wanted.metrics, wanted.level, n_exams)
+    there_are = {(row[7], row[8]) for row in scores}  # metric and class
+    comparisons = [row for row in comparisons if row[6:8] in there_are]
     write_scores(
         folder,
         pd.DataFrame(scores, columns=list(SCORE_COLUMNS)),
@@ -82,17 +85,24 @@ def evaluate(
         facts={
             **facts_of(bench),
             "runs": len(runs),
+            "ensembles": len(ensembles),
             "undefined_resamples": undefined,
             PUBLISHED: published_origins(runs),
-            **protocol_of(task.manifest.facts, str(settings.get("preprocessing", ""))),
+            **protocol_of(
+                task.manifest.facts, str(settings.get("preprocessing", "")), str(settings.get("sections", ""))
+            ),
         },
         synthetic=task.manifest.synthetic or any(run.manifest.synthetic for run in runs.values()),
     )
 
 
-def protocol_of(of_targets: Mapping[str, Any], preprocessing: str) -> dict[str, str]:
-    """What stands beside every score: the protocol of the targets, the preprocessing, and the split's own hash."""
+def protocol_of(of_targets: Mapping[str, Any], preprocessing: str, sections: str = "") -> dict[str, str]:
+    """What stands beside every score: the protocol of the targets, the preprocessing, and the split's own hash.
+
+    sections : how the sections of a record are brought together, "" where a record is not cut
+    """
     said = [str(of_targets.get("protocol", "")), f"preprocessing {preprocessing}" if preprocessing else ""]
+    said.append(f"{sections} over sections" if sections else "")
     words = "; ".join(word for word in said if word)
     return {"protocol": words, "split_hash": str(of_targets.get("split_hash", ""))}
 
@@ -115,32 +125,39 @@ def _read_runs(paths: Sequence[Path], classes: Sequence[str]) -> dict[RunName, P
     return runs
 
 
-def _by_arm(runs: Mapping[RunName, Predictions]) -> dict[Arm, dict[int, Predictions]]:
+def _by_arm(runs: Mapping[RunName, Predictions]) -> dict[Arm, dict[int | str, Predictions]]:
     """Runs that differ in nothing but the seed, by seed."""
-    arms: dict[Arm, dict[int, Predictions]] = {}
+    arms: dict[Arm, dict[int | str, Predictions]] = {}
     for name, run in runs.items():
         arm = Arm(name.experiment, name.model, name.start, name.fraction, name.per_class)
         arms.setdefault(arm, {})[name.seed] = run
     return arms
 
 
-def _judge_arm(arm: Arm, runs: Mapping[int, Predictions], bench: Bench) -> tuple[list[Row], SeedMean, dict[str, int]]:
-    """Score rows of the runs and of their mean, the mean's macros, and the undefined resamples by class."""
+def _judge_arm(
+    arm: Arm, runs: Mapping[int | str, Predictions], bench: Bench
+) -> tuple[list[Row], SeedMean, dict[str, int]]:
+    """Score rows of the runs, of their mean and of their ensemble, the mean's averages, and the undefined resamples.
+
+    The mean is over the seeds alone: an ensemble is no seed.
+    """
     of = (arm.experiment, arm.model, arm.start, arm.fraction, arm.per_class)
     rows: list[Row] = []
     validations, points = [], []
     undefined: dict[str, int] = {}
-    total = np.zeros((len(bench.metrics), len(bench.test_tally.names), len(bench.times)))
+    total = np.zeros((len(bench.metrics.names), len(bench.test_tally.names), len(bench.times)))
     for seed, run in runs.items():
         validation = logits_of(run, "validation", bench.validation.exam_ids)
         one = judge_run(validation, logits_of(run, "test", bench.test.exam_ids), bench)
         rows += run_rows((*of, str(seed)), one, bench)
+        if seed == ENSEMBLE:
+            continue
         total += one.replicates
         validations.append(one.validation)
         points.append(one.test)
         undefined = undefined_resamples(one, bench)
-    total /= len(runs)
+    total /= len(points)
     rows += mean_rows(of, validations, points, total, bench)
-    macros = slice(-len(MACROS), None)
-    mean = SeedMean(tuple(runs), np.mean(points, axis=0)[:, macros], total[:, macros].copy())
+    averages, seeds = bench.test_tally.averages, tuple(int(seed) for seed in runs if seed != ENSEMBLE)
+    mean = SeedMean(seeds, np.mean(points, axis=0)[:, averages], total[:, averages].copy())
     return rows, mean, undefined

@@ -43,12 +43,6 @@ def score_classes(ranked: Sequence[Ranked | None], metrics: Sequence[Metric], ti
     return values
 
 
-def score_point(ranked: Sequence[Ranked | None], metrics: Sequence[Metric], exams: int) -> np.ndarray:
-    """(metric, class) scores of the exams as they are, NaN where a class cannot be judged."""
-    point: np.ndarray = score_classes(ranked, metrics, np.ones((1, exams), np.int32))[:, :, 0]
-    return point
-
-
 def score_replicates(
     ranked: Sequence[Ranked | None], metrics: Sequence[Metric], times: np.ndarray, patient: np.ndarray
 ) -> np.ndarray:
@@ -74,4 +68,18 @@ def macro(values: np.ndarray, members: np.ndarray) -> np.ndarray:
     count = defined.sum(axis=1)
     total = np.where(defined, chosen, 0.0).sum(axis=1)
     mean: np.ndarray = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return mean
+
+
+def weighted(values: np.ndarray, positives: np.ndarray, members: np.ndarray) -> np.ndarray:
+    """Mean over the member classes that are defined, each weighing as many as its positives.
+
+    values : (metric, class, replicate), NaN where undefined; positives : (class, replicate) in each resample
+    ->  (metric, replicate), NaN only where no member is defined.
+    """
+    chosen = values[:, members]
+    weights = np.where(np.isnan(chosen), 0.0, positives[members])
+    total = np.where(np.isnan(chosen), 0.0, chosen * weights).sum(axis=1)
+    weight = weights.sum(axis=1)
+    mean: np.ndarray = np.divide(total, weight, out=np.full(total.shape, np.nan), where=weight > 0)
     return mean

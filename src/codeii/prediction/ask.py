@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from codeii.artifacts.checkpoint import Checkpoint
+from codeii.prediction.aggregate import Sections, record_logits_of
 
 if TYPE_CHECKING:
     import torch
@@ -21,10 +22,11 @@ class Asking(BaseModel):
     precision: Literal["float32", "bfloat16"] = "float32"
     compile: Literal["none", "default", "max"] = "none"
     batch_size: int = Field(256, gt=0)
+    sections: Sections = "mean"
 
 
 def record_logits(trained: Checkpoint, inputs: "Inputs", how: Asking, device: "torch.device") -> np.ndarray:
-    """(record, class) float32 logits, each the mean over a record's sections.
+    """(record, class) float32 logits, each the mean or the max over a record's sections.
 
     The inputs are standardised as they were in the network's training.
     The exact path asks the network as it is; the faster ones fold its batch norms into the convolutions first.
@@ -32,7 +34,6 @@ def record_logits(trained: Checkpoint, inputs: "Inputs", how: Asking, device: "t
     """
     from codeii.models import rebuild
     from codeii.networks.arithmetic import EXACT, Arithmetic, asked_with
-    from codeii.networks.batches import record_means
     from codeii.networks.inference import answers, folded
     from codeii.networks.standardise import standard_of
 
@@ -41,4 +42,4 @@ def record_logits(trained: Checkpoint, inputs: "Inputs", how: Asking, device: "t
         network = folded(network)
     ask = asked_with(arithmetic, network, device)
     seen = inputs.standardised(standard_of(trained.card))
-    return record_means(seen, answers(network, ask, seen, how.batch_size, device))
+    return record_logits_of(seen.record, answers(network, ask, seen, how.batch_size, device), how.sections)

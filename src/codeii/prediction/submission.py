@@ -9,7 +9,7 @@ import numpy as np
 from codeii.artifacts.checkpoint import PUBLISHED, Checkpoint, read_checkpoint
 from codeii.artifacts.submission import write_submission
 from codeii.artifacts.tensor_store import TensorStore, read_tensor_store
-from codeii.prediction.aggregate import exam_means, probabilities
+from codeii.prediction.aggregate import ensemble_logits, exam_means, probabilities
 from codeii.prediction.ask import Asking, record_logits
 
 
@@ -73,5 +73,5 @@ def _ensemble(
     for made in checkpoints:
         check_card(made.card, store)
         exam_ids, exam_logits = exam_means(index["exam_id"], record_logits(made, inputs, wanted, device))
-        each.append(probabilities(exam_logits))
-    return exam_ids, np.mean(each, axis=0).astype(np.float32)
+        each.append(exam_logits)
+    return exam_ids, probabilities(ensemble_logits(each)).astype(np.float32)

@@ -7,12 +7,25 @@ from typing import Any
 import pandas as pd
 
 from codeii.schema.amounts import AMOUNT
+from codeii.schema.averages import NO_CLASS
 
 KEYS = ["experiment", "model", "start"]
 RUN = [*KEYS, *AMOUNT]  # and a seed
 AXIS_WORDS = {"fraction": "share of training data", "per_class": "training records of each class"}
-METRIC_WORDS = {"auroc": "AUROC", "auprc": "AUPRC", "f1": "F1", "fmax": "Fmax"}
-MACROS = ("macro", "macro_frequent")
+METRIC_WORDS = {
+    "auroc": "AUROC",
+    "auprc": "AUPRC",
+    "f1": "F1",
+    "fmax": "Fmax",
+    "ppv": "PPV",
+    "brier": "Brier score",
+    "ece": "ECE",
+    "f2": "F2",
+    "g2": "G2",
+    "cpsc2018_f1": "CPSC 2018 F1",
+    "challenge2020": "Challenge 2020 score",
+}
+MACROS = NO_CLASS  # what is no class in the column of classes, the macro first
 NOT_RUN = "not run"
 NO_DATA, NO_WEIGHTS = "data not released", "weights absent"  # why something declared was not run
 
@@ -34,8 +47,8 @@ def over_seeds(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def single_seeds(scores: pd.DataFrame) -> pd.DataFrame:
-    """The rows of one seed each."""
-    return scores[scores["seed"] != "mean"]
+    """The rows of one seed each: neither their mean nor their ensemble."""
+    return scores[~scores["seed"].isin(("mean", "ensemble"))]
 
 
 def with_most_data(scores: pd.DataFrame) -> pd.DataFrame:

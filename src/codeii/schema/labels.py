@@ -68,3 +68,10 @@ def to_targets(label_set: LabelSet, statements: Iterable[Mapping[str, object]]) 
             for name in label_set.classes_of.get(statement, ()):
                 targets[index, column[name]] = 1
     return targets
+
+
+def first_classes(label_set: LabelSet, statements: Iterable[Mapping[str, object]]) -> list[str]:
+    """The class that each record's statements name first, "" where they name none of the label set."""
+    return [
+        next((name for statement in row for name in label_set.classes_of.get(statement, ())), "") for row in statements
+    ]

@@ -111,6 +111,9 @@ class Experiment(Strict):
     )
     seeds: list[Annotated[int, Field(ge=0)]] = Field([0], min_length=1, description="one run for each")
     recipe: Name = Field(description="a name under `recipes`")
+    sections: Literal["mean", "max"] = Field(
+        "mean", description="how the logits of a record that is cut into sections become one"
+    )
     predict: list[Name] = Field(
         default_factory=list, description="sources without public labels to predict for submission"
     )
@@ -138,7 +141,10 @@ class Evaluation(Strict):
     """Which scores are made and how sure they are."""
 
     metrics: list[Name] = Field(min_length=1, description="files of src/codeii/evaluation/metrics")
-    threshold: Literal["f1", "youden"] = Field("f1", description="what a class's threshold maximises on validation")
+    threshold: Literal["f1", "youden", "sensitivity"] = Field(
+        "f1", description="what a class's threshold maximises on validation; sensitivity: the highest that reaches it"
+    )
+    sensitivity: float = Field(0.9, gt=0, le=1, description="share of positives that `threshold: sensitivity` reaches")
     replicates: int = Field(1000, ge=0, le=100_000, description="bootstrap resamples of the test patients")
     level: float = Field(0.95, gt=0.5, lt=1, description="coverage of the intervals")
     seed: int = Field(0, ge=0, description="of the bootstrap")

@@ -11,7 +11,7 @@ import pandas as pd
 from codeii.artifacts.manifest import sha256_of
 from codeii.artifacts.record_store import read_record_store
 from codeii.artifacts.targets import DROPPED_REASONS, ID_COLUMNS, write_targets
-from codeii.schema.labels import LabelSet, label_set_file, read_label_set, to_targets
+from codeii.schema.labels import LabelSet, first_classes, label_set_file, read_label_set, to_targets
 from codeii.schema.params import PublishedSplit, Task
 from codeii.schema.split_lists import SplitList, read_split_list, split_list_file
 from codeii.schema.splits import SPLITS, split_hash
@@ -65,6 +65,7 @@ def build_targets(records: Path, settings: Mapping[str, Any], code: str, folder:
         kept[list(ID_COLUMNS)].reset_index(drop=True),
         matrix[row_of_exam[rows]],
         label_set.classes,
+        first_class=np.array(first_classes(label_set, statements), object)[row_of_exam[rows]],
         dropped=table.loc[table["reason"] != "", ["record_id", "reason"]],
         settings=settings,
         code=code,

@@ -74,7 +74,7 @@ def _asking(params: Params, experiment: Experiment) -> dict[str, Any]:
     """How trained networks are asked: as they were trained."""
     recipe = params.recipes[experiment.recipe]
     how = {"threads": recipe.threads, "precision": recipe.precision, "compile": recipe.compile}
-    return {**how, "batch_size": PREDICTION_BATCH}
+    return {**how, "batch_size": PREDICTION_BATCH, "sections": experiment.sections}
 
 
 def evaluate_job(params: Params, name: str, model: str) -> Job:
@@ -84,6 +84,8 @@ def evaluate_job(params: Params, name: str, model: str) -> Job:
     inputs = {"predictions": predictions, "targets": [targets_manifest(experiment)], "leakage": [LEAKAGE_MANIFEST]}
     settings = {"evaluation": params.evaluation.model_dump(), "reference_start": experiment.starts[0]}
     settings["preprocessing"] = preprocessing_words(params, experiment.preprocessing)
+    cut = params.preprocessing[experiment.preprocessing].placement == "sections"
+    settings["sections"] = experiment.sections if cut else ""
     metrics = (f"codeii.evaluation.metrics.{metric}" for metric in params.evaluation.metrics)
     code = code_fingerprint("codeii.evaluation.run", *metrics)
     wildcards = {"experiment": name, "model": model}

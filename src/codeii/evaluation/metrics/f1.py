@@ -8,5 +8,4 @@ from codeii.evaluation.ranking import Curve
 
 def score(curve: Curve) -> NDArray[np.float64]:
     """2 TP / (2 TP + FP + FN) at the threshold chosen on the validation split."""
-    tp, fp = curve.tp[:, curve.decided], curve.fp[:, curve.decided]
-    return 2 * tp / (curve.positives + tp + fp)
+    return 2 * curve.decided_tp / (curve.positives + curve.decided_tp + curve.decided_fp)

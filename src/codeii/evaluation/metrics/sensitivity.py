@@ -8,4 +8,4 @@ from codeii.evaluation.ranking import Curve
 
 def score(curve: Curve) -> NDArray[np.float64]:
     """Share of the positives that are called at the threshold chosen on the validation split."""
-    return curve.tp[:, curve.decided] / curve.positives
+    return curve.decided_tp / curve.positives

@@ -18,6 +18,7 @@ from codeii.reporting.rows import (
     number,
     over_seeds,
     score_cell,
+    single_seeds,
     with_most_data,
 )
 from codeii.reporting.study import Study
@@ -50,7 +51,7 @@ def rows(study: Study) -> tuple[Part, ...]:
 
 
 def _thresholds(scores: pd.DataFrame) -> pd.DataFrame:
-    chosen = scores[(scores["metric"] == "threshold") & (scores["seed"] != "mean")]
+    chosen = single_seeds(scores[scores["metric"] == "threshold"])
     ranges = chosen.groupby(ON, sort=False)["value"].agg(["min", "max"]).reset_index()
     return ranges.rename(columns={"min": "threshold_low", "max": "threshold_high"})
 
