@@ -17,12 +17,8 @@ from codeii.artifacts.audit import Check, Finding, Histogram, Known, Report, wri
 from codeii.artifacts.checkpoint import CheckpointCard, write_checkpoint
 from codeii.artifacts.leakage import FINDING_COLUMNS, OVERLAP_COLUMNS, write_leakage
 from codeii.artifacts.predictions import write_prediction_set, write_predictions
-<<<<<<< ours
-from codeii.artifacts.scores import COMPARISON_COLUMNS, SCORE_COLUMNS, write_scores
-from codeii.artifacts.submission import write_submission
-=======
 from codeii.artifacts.scores import COMPARISON_COLUMNS, SCORE_COLUMNS, read_scores, write_scores
->>>>>>> theirs
+from codeii.artifacts.submission import write_submission
 from codeii.artifacts.targets import write_targets
 from codeii.reporting.build import make_figure, make_table
 from codeii.reporting.study import MADE_FROM, Inputs

@@ -11,7 +11,7 @@ from codeii.artifacts.submission import EXAM_ID
 from codeii.evaluation.bootstrap import draw_patients, percentile_interval
 from codeii.evaluation.metrics import load_metrics
 from codeii.evaluation.ranking import evaluable, rank
-from codeii.evaluation.scoring import macro, score_point, score_replicates
+from codeii.evaluation.scoring import macro, score_classes, score_replicates
 
 WORDS = {"auroc": "AUROC", "auprc": "AUPRC", "fmax": "Fmax", "brier": "Brier", "ece": "ECE"}
 METRICS = tuple(WORDS)  # what needs no threshold: the file holds none
@@ -70,7 +70,7 @@ def _rows(target: np.ndarray, probability: np.ndarray, classes: Sequence[str], h
         rank(probability[:, at], target[:, at], probability[:, at], NO_THRESHOLD) if judged[at] else None
         for at in range(len(classes))
     ]
-    point = score_point(ranked, metrics, len(target))
+    point = score_classes(ranked, metrics, np.ones((1, len(target)), np.int32))[:, :, 0]
     exams = np.arange(len(target))
     replicates = score_replicates(ranked, metrics, draw_patients(len(target), how.replicates, how.seed), exams)
     low, high = percentile_interval(replicates, how.level)
