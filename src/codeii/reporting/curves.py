@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from matplotlib.ticker import NullLocator
 
-from codeii.reporting.rows import count, percent
+from codeii.reporting.rows import count, over_seeds, percent, single_seeds
 from codeii.reporting.style import FAINT, label_ends, rounded_limits, whiskers
 
 if TYPE_CHECKING:
@@ -52,12 +52,13 @@ def draw_line(
 def dress(axes: "Axes", by: str, rows: pd.DataFrame, ends: list[tuple[float, float, str, str]]) -> None:
     """Limits, ticks and direct labels, once every line is drawn.
 
-    by : column of the x axis; rows : all rows drawn; ends : (x, y, text, colour) of each line.
+    by : column of the x axis; rows : those drawn, among others; ends : (x, y, text, colour) of each line.
     """
-    amounts = sorted(set(rows[by]))
+    drawn = pd.concat([over_seeds(rows), single_seeds(rows)])  # an ensemble's score is not
+    amounts = sorted(set(drawn[by]))
     axes.set_xscale("log")
     axes.set_xlim(amounts[0] / 1.35, amounts[-1] * 1.2)
-    axes.set_ylim(*rounded_limits(pd.concat([rows["value"], rows["low"], rows["high"]])))
+    axes.set_ylim(*rounded_limits(pd.concat([drawn["value"], drawn["low"], drawn["high"]])))
     axes.set_xticks(amounts, [percent(amount) if by == "fraction" else count(amount) for amount in amounts])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.grid(axis="x", visible=False)
