@@ -18,10 +18,11 @@ from codeii.artifacts.checkpoint import CheckpointCard, write_checkpoint
 from codeii.artifacts.leakage import FINDING_COLUMNS, OVERLAP_COLUMNS, write_leakage
 from codeii.artifacts.manifest import write_manifest
 from codeii.artifacts.predictions import write_prediction_set, write_predictions
-from codeii.artifacts.scores import COMPARISON_COLUMNS, SCORE_COLUMNS, write_scores
+from codeii.artifacts.scores import COMPARISON_COLUMNS, SCORE_COLUMNS, read_scores, write_scores
 from codeii.artifacts.targets import write_targets
 from codeii.reporting.build import make_figure, make_table
 from codeii.reporting.study import MADE_FROM, Inputs
+from codeii.schema.averages import NO_CLASS
 from codeii.schema.record import SEXES, Exclusion, Record
 
 PACKAGE = Path(import_module("codeii.reporting").__file__).parent
@@ -341,6 +342,38 @@ def test_a_table_file_keeps_full_precision(made):
     found = pd.read_csv(BytesIO(made["tables", "headline", "real"]["table.csv"]), dtype=str)
     assert found["auroc"].tolist() == [repr(0.7 + 0.05 + 0.02), repr(0.7 + 0.05 + 0.02), repr(0.7 + 0.1 + 0.05 + 0.02)]
     assert found["n_classes_total"].tolist() == ["3"] * 3 and found["n_seeds"].tolist() == ["2"] * 3
+
+
+SHOWN = [("tables", name) for name in ("headline", "transfer", "few_shot", "per_class")]
+SHOWN += [("figures", name) for name in ("scaling", "few_shot", "transfer", "per_class_forest")]
+
+
+def with_more_rows(path, folder):
+    """The same scores with an ensemble of every arm, other averages, groups, and the thresholds of all rules."""
+    found = read_scores(path)
+    of_mean = found.scores[(found.scores["seed"] == "mean") & (found.scores["class"] == "macro")]
+    own = of_mean[~of_mean["metric"].str.endswith("_seed_sd")].assign(value=0.999)
+    thresholds = found.scores[found.scores["metric"] == "threshold"].assign(value=0.001)
+    more = [found.scores, found.scores[found.scores["seed"] == "0"].assign(seed="ensemble", value=0.999)]
+    more += [own.assign(**{"class": name}) for name in NO_CLASS if not name.startswith("macro")]
+    more += [thresholds.assign(metric="threshold_youden"), thresholds.assign(seed="ensemble")]
+    scores = pd.concat(more, ignore_index=True)
+    return write_scores(
+        folder,
+        scores,
+        found.comparisons,
+        settings={},
+        facts=found.manifest.facts,
+        **made_with(found.manifest.synthetic),
+    )
+
+
+@pytest.mark.parametrize(("kind", "name"), SHOWN)
+def test_ensembles_are_not_taken_for_seeds_nor_averages_and_groups_for_classes(kind, name, study, made, tmp_path):
+    paths = [with_more_rows(path, tmp_path / str(at)) for at, path in enumerate(study["real"].scores)]
+    files = make(kind, name, replace(study["real"], scores=tuple(paths)), tmp_path / "made")
+    numbers = {file: data for file, data in files.items() if file.endswith((".csv", ".html", ".svg"))}
+    assert numbers == {file: made[kind, name, "real"][file] for file in numbers}
 
 
 # --- what awaits its data ---

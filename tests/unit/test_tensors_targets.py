@@ -329,3 +329,23 @@ def test_rows_stand_by_name_whatever_their_order_in_the_store(build: Build) -> N
 
 
 PAIRS = (("b", "AF"), ("a", "SR"))
+
+
+def test_the_first_class_is_that_of_the_statement_that_stands_first(build: Build) -> None:
+    records = [
+        record("a", {"odd": None, "LBBB": None, "AF": None}, "1"),
+        record("b", {"AF": None, "RBBB": None}, "2"),
+        record("c", {"SR": None}, "3"),
+        record("d", {"odd": None}, "4"),
+        record("e1", {"SR": None}, "4", exam="e"),
+        record("e2", {"AF": None}, "4", exam="e"),  # the exam's first tracing says it
+    ]
+    found = build(records, unlabelled="keep").table
+    assert dict(zip(found["record_id"], found["first_class"], strict=True)) == {
+        "a": "block",
+        "b": "AF",
+        "c": "SR",
+        "d": "",
+        "e1": "SR",
+        "e2": "SR",
+    }
