@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from codeii.evaluation.metrics import load_metrics
-from codeii.evaluation.ranking import Curve, curve_of, rank, to_probability
+from codeii.evaluation.ranking import Curve, curve_of, falling_order, rank, to_probability
 
 NAMES = ["auroc", "auprc", "f1", "fmax", "sensitivity", "specificity", "ppv", "brier"]
 
@@ -148,3 +148,11 @@ def test_probabilities_are_float32_and_survive_extreme_logits() -> None:
 def test_the_same_logits_with_other_signs_of_zero_tie() -> None:
     logit, target = np.array([0.0, -0.0], np.float32), np.array([True, False])
     assert load_metrics(["auroc"])[0](curve_for(logit, target, np.ones(2, np.int32), 0.5)).tolist() == [0.5]
+
+
+@given(
+    arrays(np.float32, st.integers(0, 60), elements=st.one_of(st.floats(width=32), st.sampled_from([0.0, -0.0, 1.0])))
+)
+@settings(max_examples=100, deadline=None)
+def test_the_falling_order_is_numpys(logit: np.ndarray) -> None:
+    assert falling_order(logit).tolist() == np.argsort(-logit, kind="stable").tolist()
