@@ -90,3 +90,10 @@ def test_other_columns_are_refused(tmp_path: Path, which: int) -> None:
 def test_an_undefined_score_of_an_empty_class_is_kept(tmp_path: Path) -> None:
     found = read_scores(write(tmp_path, *tables())).scores
     assert found["value"].isna().tolist() == [False, True, False, True] and found["class"].iat[1] == "None"
+
+
+def test_the_contests_score_of_a_class_that_always_stands_second_is_no_number(tmp_path: Path) -> None:
+    scores, comparisons = tables()
+    row = dict(zip(SCORE_COLUMNS, ROWS[0], strict=True)) | {"metric": "cpsc2018_f1", "value": NAN}
+    more = pd.concat([scores, pd.DataFrame([row])], ignore_index=True)
+    assert read_scores(write(tmp_path, more, comparisons)).scores["value"].isna().sum() == 3

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from codeii.evaluation.metrics import load_metrics
-from codeii.evaluation.ranking import Curve, curve_of, rank, to_probability
+from codeii.evaluation.ranking import Curve, curve_of, falling_order, rank, to_probability
 
 NAMES = ["auroc", "auprc", "f1", "fmax", "sensitivity", "specificity", "ppv", "brier"]
 
@@ -112,9 +112,10 @@ def test_exams_of_equal_probability_are_shared_out_alike_whatever_their_order() 
         assert ece(probability[order], target[order], np.ones(40)) == pytest.approx(np.mean(gaps), abs=1e-12)
 
 
-def test_a_decision_that_calls_nobody_has_no_predictive_value() -> None:
-    curve = curve_for(np.array([0, 1], np.float32), np.array([False, True]), np.ones(2, np.int32), 0.99)
-    assert load_metrics(["ppv"])[0](curve).tolist() == [0.0]
+@pytest.mark.parametrize(("threshold", "value"), [(0.99, 0.0), (0.7, 1.0), (0.1, 0.5)])
+def test_a_decision_that_calls_nobody_has_no_predictive_value(threshold: float, value: float) -> None:
+    curve = curve_for(np.array([0, 1], np.float32), np.array([False, True]), np.ones(2, np.int32), threshold)
+    assert load_metrics(["ppv"])[0](curve).tolist() == [value]
 
 
 def test_probabilities_rounded_to_bfloat16_are_thousands_of_ties_and_scored_like_scikit_learn() -> None:
@@ -148,3 +149,18 @@ def test_probabilities_are_float32_and_survive_extreme_logits() -> None:
 def test_the_same_logits_with_other_signs_of_zero_tie() -> None:
     logit, target = np.array([0.0, -0.0], np.float32), np.array([True, False])
     assert load_metrics(["auroc"])[0](curve_for(logit, target, np.ones(2, np.int32), 0.5)).tolist() == [0.5]
+
+
+@given(
+    arrays(np.float32, st.integers(0, 60), elements=st.one_of(st.floats(width=32), st.sampled_from([0.0, -0.0, 1.0])))
+)
+@settings(max_examples=100, deadline=None)
+def test_the_falling_order_is_numpys(logit: np.ndarray) -> None:
+    assert falling_order(logit).tolist() == np.argsort(-logit, kind="stable").tolist()
+
+
+@pytest.mark.parametrize("middle", [1.0, -1.0, 2.0**-126, -(2.0**-126), 0.0])
+def test_neighbours_among_the_numbers_are_told_apart(middle: float) -> None:
+    value = np.float32(middle)
+    near = np.array([np.nextafter(value, np.float32(side), dtype=np.float32) for side in (-9, 9)])
+    assert falling_order(np.array([near[0], value, near[1]], np.float32)).tolist() == [2, 1, 0]

@@ -10,7 +10,7 @@ import yaml
 from codeii.schema.params import PublishedSplit
 from codeii.workflow.load import check_params, load_params, merge
 from codeii.workflow.plugins import model_settings, names_in
-from codeii.workflow.run_jobs import submit_job, train_job
+from codeii.workflow.run_jobs import evaluate_job, predict_job, submit_job, train_job
 from codeii.workflow.runs import runs_of
 
 ROOT = Path(__file__).parents[2]
@@ -147,6 +147,17 @@ def test_a_checkpoint_for_others_is_of_all_records_not_of_a_count(values: dict[s
     over = {"experiments": {"code_ii_pretraining": {"fractions": [], "per_class": [5]}}}
     with pytest.raises(ValueError, match=r"needs fraction 1.0 of code_ii_pretraining, which has per_class \[5\]"):
         check_params(merge(values, over))
+
+
+def test_how_sections_become_a_record_is_told_to_predict_submit_and_evaluate(values: dict[str, Any]) -> None:
+    over = {"experiments": {"code_ii_pretraining": {"sections": "max"}}}
+    for placement, said in (("sections", "max"), ("centre", "")):
+        placed = {"preprocessing": {"code_100hz": {"placement": placement}}}
+        params = check_params(merge(merge(values, over), placed))
+        assert predict_job(params, "code_ii_pretraining", "resnet1d").settings["sections"] == "max"
+        assert submit_job(params, "code_ii_pretraining", "resnet1d", "code_ii_test").settings["sections"] == "max"
+        assert evaluate_job(params, "code_ii_pretraining", "resnet1d").settings["sections"] == said
+    assert evaluate_job(check_params(values), "cpsc2018", "resnet1d").settings["sections"] == ""
 
 
 def test_a_submission_is_of_the_runs_with_the_largest_count(values: dict[str, Any]) -> None:

@@ -4,10 +4,12 @@ A resample is a vector that says how many times each exam counts. Every score of
 running sums along the falling logit, taken where its ROC curve turns: no resample is ever sorted.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from codeii.evaluation.counting import Lines, count_by_kernel, count_by_numpy
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +24,6 @@ class Ranked:
     probability: np.ndarray  # (element,) float64
     groups: np.ndarray  # (group,) where each group of equal logits begins
     cuts: np.ndarray  # (cut,) 0 = first < ... < last = all elements; never inside a group of equal logits
-    hits: np.ndarray  # (positive,) exam numbers of the positives
-    hit_starts: np.ndarray  # (step,) where in `hits` each step between cuts that holds positives begins
-    hit_steps: np.ndarray  # (step,) number of that step
     decided: int  # the cut that the decision threshold makes
 
 
@@ -65,6 +64,19 @@ def to_probability(logit: np.ndarray) -> np.ndarray:
     return (np.where(wide >= 0, 1.0, small) / (1.0 + small)).astype(np.float32)
 
 
+def falling_order(logit: np.ndarray) -> NDArray[np.int64]:
+    """(element,) stable order by falling value, equal ones as they come; both signs of zero are equal.
+
+    float32 is sorted as two halves of a whole number of the same order, for which numpy counts instead of comparing.
+    """
+    if logit.dtype != np.float32 or np.isnan(logit).any():
+        return np.argsort(-logit, kind="stable")
+    bits = (0 - logit).view(np.uint32)  # no -0 comes out of a subtraction from 0
+    key = bits ^ np.where(bits >> 31, np.uint32(0xFFFFFFFF), np.uint32(0x80000000))
+    order = np.argsort(key.astype(np.uint16), kind="stable")
+    return order[np.argsort((key >> 16).astype(np.uint16)[order], kind="stable")]
+
+
 def rank(
     logit: np.ndarray, target: np.ndarray, probability: np.ndarray, threshold: float, exam: np.ndarray | None = None
 ) -> Ranked:
@@ -83,7 +95,7 @@ def rank(
     Kept are nothing, everything, the decision, and both ends of each group that holds a positive. Between two kept
     cuts without a positive the curve is straight, so areas and maxima are those of all cuts.
     """
-    order = np.argsort(-logit, kind="stable")
+    order = falling_order(logit)
     falling, hit = logit[order], target[order] != 0
     starts = np.concatenate([[0], np.flatnonzero(falling[1:] != falling[:-1]) + 1]).astype(np.int64)
     ends = np.concatenate([starts[1:], [len(order)]])
@@ -91,43 +103,38 @@ def rank(
     holds = np.unique(np.searchsorted(starts, at, "right") - 1)
     decision = np.count_nonzero(probability >= threshold)
     cuts = np.unique(np.concatenate([[0, decision, len(order)], starts[holds], ends[holds]]))
-    hit_steps, hit_starts = np.unique(np.searchsorted(cuts, at, "right") - 1, return_index=True)
-    exam = order if exam is None else exam[order]
     return Ranked(
-        exam=exam,
+        exam=order if exam is None else exam[order],
         target=hit,
         probability=probability[order].astype(np.float64),
         groups=starts,
         cuts=cuts,
-        hits=exam[at],
-        hit_starts=hit_starts,
-        hit_steps=hit_steps,
         decided=int(np.searchsorted(cuts, decision)),
     )
 
 
-def curve_of(ranked: Ranked, times: np.ndarray) -> Curve:
+def curve_of(ranked: Ranked, times: np.ndarray, lines: Lines | None = None) -> Curve:
     """Count along the order of a class under resamples.
 
-    times : (replicate, exam) int32, how many times each exam counts; the class has a positive and a negative.
+    times : (replicate, exam) int32, how many times each exam counts; the class has a positive and a negative
+    lines : `lines_of(times)`, the same for the compiled kernel; without it numpy counts, to the same numbers
     """
-    taken = np.add.reduceat(np.take(times, ranked.exam, axis=1), ranked.cuts[:-1], axis=1, dtype=np.int32)
-    found = np.add.reduceat(np.take(times, ranked.hits, axis=1), ranked.hit_starts, axis=1, dtype=np.int32)
-    tp = np.zeros((len(times), len(ranked.cuts)))
-    tp[:, ranked.hit_steps + 1] = found
-    called = np.zeros_like(tp)
-    called[:, 1:] = taken
-    np.cumsum(tp, axis=1, out=tp)
-    np.cumsum(called, axis=1, out=called)
-    called -= tp
+    along = ranked.exam, ranked.target, ranked.cuts
+    counted = count_by_numpy(times, *along) if lines is None else count_by_kernel(lines, *along)
     return Curve(
-        tp=tp,
-        fp=called,
-        decided_tp=tp[:, ranked.decided],
-        decided_fp=called[:, ranked.decided],
+        tp=counted[0],
+        fp=counted[1],
+        decided_tp=counted[0][:, ranked.decided],
+        decided_fp=counted[1][:, ranked.decided],
         exam=ranked.exam,
         target=ranked.target,
         probability=ranked.probability,
         groups=ranked.groups,
         times=times,
     )
+
+
+def of_resamples(curve: Curve, chosen: np.ndarray) -> Curve:
+    """The same class under some of the resamples."""
+    parts = {name: getattr(curve, name)[chosen] for name in ("tp", "fp", "decided_tp", "decided_fp", "times")}
+    return replace(curve, **parts)

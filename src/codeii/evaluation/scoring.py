@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from codeii.evaluation.counting import lines_of
 from codeii.evaluation.metrics import Metric
-from codeii.evaluation.ranking import Ranked, curve_of, evaluable, rank, to_probability
+from codeii.evaluation.ranking import Ranked, curve_of, evaluable, of_resamples, rank, to_probability
 
 BLOCK = 64  # resamples counted at once: what one class needs then fits a processor's cache
 
@@ -29,15 +30,16 @@ def score_classes(ranked: Sequence[Ranked | None], metrics: Sequence[Metric], ti
     ->  (metric, class, replicate) float64, NaN where a class has no positive or no negative in the resample.
     """
     values = np.full((len(metrics), len(ranked), len(times)), np.nan)
-    drawn = times.sum(axis=1)
+    lines = lines_of(times)
     for number, one in enumerate(ranked):
         if one is None:
             continue
-        hits = np.take(times, one.hits, axis=1).sum(axis=1)
-        defined = np.flatnonzero((hits > 0) & (hits < drawn))
+        curve = curve_of(one, times, lines)
+        defined = np.flatnonzero((curve.positives > 0) & (curve.negatives > 0))
         if len(defined) == 0:
             continue
-        curve = curve_of(one, times if len(defined) == len(times) else times[defined])
+        if len(defined) < len(times):
+            curve = of_resamples(curve, defined)
         for row, metric in enumerate(metrics):
             values[row, number, defined] = metric(curve)
     return values

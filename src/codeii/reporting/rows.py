@@ -51,6 +51,11 @@ def single_seeds(scores: pd.DataFrame) -> pd.DataFrame:
     return scores[~scores["seed"].isin(("mean", "ensemble"))]
 
 
+def without_ensembles(scores: pd.DataFrame) -> pd.DataFrame:
+    """The rows of single seeds and of their means."""
+    return scores[scores["seed"] != "ensemble"]
+
+
 def with_most_data(scores: pd.DataFrame) -> pd.DataFrame:
     """Rows of each experiment and model at the largest share or count of training data it was run with."""
     if scores.empty:

@@ -21,6 +21,7 @@ from codeii.reporting.rows import (
     why_none,
     with_several_amounts,
     with_several_starts,
+    without_ensembles,
 )
 from codeii.reporting.study import Study
 from codeii.reporting.style import Picture, colours_of, lines_of, not_run, panels, picture
@@ -38,7 +39,7 @@ def draw(study: Study) -> Picture:
     if scores["value"].notna().sum() == 0:
         reason = "no experiment compares starts on several shares or counts of its training data"
         return not_run(why_none(scores, reason), study.warning)
-    scores = were_run(scores)
+    scores = without_ensembles(were_run(scores))
     experiments, kinds = in_order(scores["experiment"]), kinds_of_amount(scores)
     colours, lines = colours_of(in_order(scores["start"])), lines_of(in_order(scores["model"]))
     figure, axes = panels(len(experiments), 2, 2.7)

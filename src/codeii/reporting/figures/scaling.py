@@ -20,6 +20,7 @@ from codeii.reporting.rows import (
     why_none,
     with_one_start,
     with_several_amounts,
+    without_ensembles,
 )
 from codeii.reporting.study import Study
 from codeii.reporting.style import COLOURS, Picture, not_run, panels, picture
@@ -37,7 +38,7 @@ def draw(study: Study) -> Picture:
     if scores["value"].notna().sum() == 0:
         reason = "no experiment with one start was run on several shares or counts of its training data"
         return not_run(why_none(scores, reason), study.warning)
-    scores = were_run(scores)
+    scores = without_ensembles(were_run(scores))
     kinds = kinds_of_amount(scores)
     figure, axes = panels(len(kinds), 1, 3.4)
     for panel, by in zip(axes, kinds, strict=True):
