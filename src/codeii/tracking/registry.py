@@ -24,6 +24,8 @@ NEEDED = ("numpy", "pydantic", "safetensors", "torch")  # to load and ask a regi
 # Tags of a version. Losses compare on the same validation records only, and a model's older versions are history.
 MAKER, TARGETS, LOSS, DIGEST = "codeii.maker", "codeii.targets", "codeii.validation_loss", "codeii.fingerprint"
 
+ALIAS_TRIES = 5
+
 
 def register(store: Store, run_id: str, checkpoint: Checkpoint, folder: Path, digest: str) -> str:
     """Register a run's network under its task's name and see to the alias; known ones are not registered again.
@@ -72,13 +74,24 @@ def signature_of(checkpoint: Checkpoint) -> "ModelSignature":
 
 
 def _point_at_best(store: Store, name: str) -> None:
-    """Set the alias, and look again: another job may have registered a better one meanwhile."""
+    """Set the alias, and look again: another job may have registered a better one meanwhile.
+
+    Two that set it for the first time at once meet in the store, which refuses one of them: that one looks again too.
+    """
+    from mlflow.exceptions import MlflowException
+
+    refused = 0
     while True:
         best = best_of(store.client.search_model_versions(f"name = '{name}'"))
         aliased = store.client.get_registered_model(name).aliases.get(CHAMPION)
         if aliased is not None and str(aliased) == str(best.version):
             return
-        store.client.set_registered_model_alias(name, CHAMPION, best.version)
+        try:
+            store.client.set_registered_model_alias(name, CHAMPION, best.version)
+        except MlflowException:
+            refused += 1
+            if refused == ALIAS_TRIES:
+                raise
 
 
 def _log_model(store: Store, run_id: str, checkpoint: Checkpoint, folder: Path) -> str:
