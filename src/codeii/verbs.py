@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from codeii.reporting.study import Inputs
 
-NEEDS = ("records", "audits", "targets", "runs", "predictions", "scores", "submissions", "leakage")
-REPORT_NEEDS = ("tables", "figures", "records", "audits", "runs", "scores", "leakage")
+NEEDS = ("records", "audits", "targets", "runs", "predictions", "scores", "comparisons", "submissions", "leakage")
+REPORT_NEEDS = ("tables", "figures", "records", "audits", "runs", "scores", "comparisons", "leakage")
 Arguments = argparse.Namespace
 
 
@@ -176,10 +176,17 @@ def _judge_submission(args: Arguments) -> None:
 
 
 def evaluate(args: Arguments) -> None:
-    """Score the predictions of one experiment and model, with intervals and paired differences."""
+    """Score the predictions of one experiment and model, with intervals."""
     from codeii.evaluation.run import evaluate
 
     evaluate(args.predictions, args.targets, args.leakage, args.settings, args.code, args.out)
+
+
+def compare(args: Arguments) -> None:
+    """Compare all that was trained for a task: paired differences, tests, curves over the amount of data."""
+    from codeii.evaluation.compare import compare
+
+    compare(args.scores, args.predictions, args.targets, args.settings, args.code, args.out)
 
 
 def tracking_store(args: Arguments) -> None:

@@ -6,7 +6,7 @@ rule evaluate:
     output:
         manifest="results/scores/{experiment}/{model}/manifest.json",
         scores="results/scores/{experiment}/{model}/scores.csv",
-        comparisons="results/scores/{experiment}/{model}/comparisons.csv",
+        replicates="results/scores/{experiment}/{model}/replicates.npz",
     log:
         "logs/evaluate/{experiment}/{model}.log",
     benchmark:
@@ -22,3 +22,33 @@ rule evaluate:
         "python -m codeii evaluate --predictions {input.predictions} --targets {input.targets} --leakage {input.leakage}"
         " --settings {params.settings:q} --code {params.code}"
         " --out results/scores/{wildcards.experiment}/{wildcards.model} &> {log}"
+
+
+rule compare:
+    input:
+        scores=study.inputs("compare", "scores"),
+        predictions=study.inputs("compare", "predictions"),
+        targets=study.inputs("compare", "targets"),
+    output:
+        manifest="results/comparisons/{task}/manifest.json",
+        comparisons="results/comparisons/{task}/comparisons.csv",
+        delong="results/comparisons/{task}/delong.csv",
+        curves="results/comparisons/{task}/curves.csv",
+        fits="results/comparisons/{task}/fits.csv",
+        efficiency="results/comparisons/{task}/efficiency.csv",
+        resamples="results/comparisons/{task}/resamples.npz",
+    log:
+        "logs/compare/{task}.log",
+    benchmark:
+        "logs/benchmarks/compare/{task}.tsv"
+    conda:
+        "../../envs/study.yaml"
+    params:
+        settings=study.settings("compare"),
+        code=study.code("compare"),
+    message:
+        "Comparing all that was trained for {wildcards.task}"
+    shell:
+        "python -m codeii compare --scores {input.scores} --predictions {input.predictions} --targets {input.targets}"
+        " --settings {params.settings:q} --code {params.code}"
+        " --out results/comparisons/{wildcards.task} &> {log}"

@@ -31,6 +31,7 @@ STAGES = {
     "train": "training",
     "predict": "prediction",
     "evaluate": "evaluation",
+    "compare": "evaluation",
     "submit": "submission",
     "track": "tracking",
     "table": "report",

@@ -1,5 +1,7 @@
 """Resamples of patients, and intervals from them. A patient's exams are drawn together or not at all."""
 
+import hashlib
+
 import numpy as np
 
 
@@ -21,6 +23,12 @@ def draw_patients(patients: int, replicates: int, seed: int) -> np.ndarray:
     return times
 
 
+def resamples_sha256(times: np.ndarray) -> str:
+    """What two scores must share to be compared resample by resample. times : as `draw_patients` gives them."""
+    shape = " ".join(str(length) for length in times.shape)
+    return hashlib.sha256(f"{shape} {times.dtype.str} ".encode() + times.tobytes()).hexdigest()
+
+
 def percentile_interval(values: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
     """Percentile interval over the last axis, linear between order statistics, undefined (NaN) resamples left out.
 
@@ -32,6 +40,22 @@ def percentile_interval(values: np.ndarray, level: float) -> tuple[np.ndarray, n
     last = np.maximum((~np.isnan(values)).sum(axis=-1) - 1, 0)
     tail = (1 - level) / 2
     return _order_statistic(rising, last * tail), _order_statistic(rising, last * (1 - tail))
+
+
+def basic_interval(value: np.ndarray, percentile: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """The percentile interval mirrored at the value (Davison and Hinkley 1997, 5.6): what lies below it goes above."""
+    low, high = percentile
+    return 2 * value - high, 2 * value - low
+
+
+def two_sided_p(difference: np.ndarray) -> np.ndarray:
+    """Of no difference, from paired resamples: twice the smaller tail, each counted one more than was seen.
+
+    difference : (..., replicate), NaN where undefined  ->  (...); never below 2 / (1 + resamples); NaN without any.
+    """
+    drawn = (~np.isnan(difference)).sum(axis=-1)
+    tail = np.minimum((difference <= 0).sum(axis=-1), (difference >= 0).sum(axis=-1))
+    return np.where(drawn > 0, np.minimum(2 * (1 + tail) / (1 + drawn), 1.0), np.nan)
 
 
 def _order_statistic(rising: np.ndarray, position: np.ndarray) -> np.ndarray:

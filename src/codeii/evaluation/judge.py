@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from codeii.evaluation.bootstrap import draw_patients, percentile_interval
+from codeii.evaluation.bootstrap import draw_patients
 from codeii.evaluation.exams import Truth
 from codeii.evaluation.ranking import to_probability
-from codeii.evaluation.rows import Row, Tally, score_rows, tally_of
+from codeii.evaluation.rows import Row, Tally, intervals_of, score_rows, tally_of
 from codeii.evaluation.table import Wanted, make_ready, rows_made, score_all_rows, score_as_they_are, wanted_for
 from codeii.evaluation.thresholds import RULES, choose_thresholds
 from codeii.schema.params import Evaluation
@@ -77,7 +77,7 @@ def run_rows(of: Row, judged: Judged, bench: Bench) -> list[Row]:
     of : experiment, model, start, fraction, per_class, seed.
     """
     metrics, of_validation, classes = bench.wanted.metrics, (*of, "validation"), range(len(bench.classes))
-    interval = percentile_interval(judged.replicates, bench.wanted.level)
+    interval = intervals_of(judged.test, judged.replicates, metrics, bench.wanted.level)
     tally, every = bench.test_tally, range(len(bench.test_tally.names))
     rules = [f"threshold_{rule}" for rule in RULES]
     used = judged.thresholds[RULES.index(bench.wanted.threshold)]
@@ -85,7 +85,7 @@ def run_rows(of: Row, judged: Judged, bench: Bench) -> list[Row]:
     overall = bench.validation_tally.overall
     return [
         *score_rows(of_validation, metrics, bench.validation_tally, overall, judged.validation, None, bench.made),
-        *score_rows(of_validation, ["threshold", *rules], bench.validation_tally, classes, thresholds, None),
+        *score_rows(of_validation, ["threshold", *rules], bench.validation_tally, classes, thresholds),
         *score_rows((*of, "test"), metrics, tally, every, judged.test, interval, bench.made),
     ]
 
@@ -99,9 +99,9 @@ def mean_rows(
     replicates : (metric, row, replicate), averaged over the seeds.
     """
     metrics, overall = bench.wanted.metrics, bench.test_tally.overall
-    interval = percentile_interval(replicates, bench.wanted.level)
     tally, every = bench.test_tally, range(len(bench.test_tally.names))
     value, validation = np.mean(points, axis=0), np.mean(validations, axis=0)
+    interval = intervals_of(value, replicates, metrics, bench.wanted.level)
     rows = [
         *score_rows(
             (*of, "mean", "validation"), metrics, bench.validation_tally, overall, validation, None, bench.made
@@ -111,7 +111,7 @@ def mean_rows(
     if len(points) > 1:
         spread = np.std(points, axis=0, ddof=1)
         names = [f"{metric}_seed_sd" for metric in metrics]
-        rows += score_rows((*of, "mean", "test"), names, tally, overall, spread, None, bench.made)
+        rows += score_rows((*of, "mean", "test"), names, tally, overall, spread, made=bench.made)
     return rows
 
 

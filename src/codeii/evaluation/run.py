@@ -1,4 +1,4 @@
-"""Scores of the runs of one experiment and model: read predictions and targets, write scores and comparisons."""
+"""Scores of the runs of one experiment and model: read predictions and targets, write scores."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict
 from codeii.artifacts.checkpoint import PUBLISHED
 from codeii.artifacts.manifest import load_manifest
 from codeii.artifacts.predictions import ENSEMBLE, Predictions, ensembles_of_set, read_predictions, runs_of_set
-from codeii.artifacts.scores import COMPARISON_COLUMNS, SCORE_COLUMNS, write_scores
+from codeii.artifacts.scores import ARM_COLUMNS, SCORE_COLUMNS, Replicates, write_scores
 from codeii.artifacts.targets import read_targets
+from codeii.evaluation.bootstrap import resamples_sha256
 from codeii.evaluation.exams import check_classes, logits_of, truth_of
 from codeii.evaluation.judge import (
     Bench,
@@ -23,7 +24,7 @@ from codeii.evaluation.judge import (
     run_rows,
     undefined_resamples,
 )
-from codeii.evaluation.paired import Arm, SeedMean, compare_starts
+from codeii.evaluation.pairs import Arm, Resampled
 from codeii.evaluation.rows import Row
 from codeii.schema.params import Evaluation
 
@@ -50,35 +51,31 @@ def evaluate(
     predictions : manifest of the prediction set: all runs of one experiment and model
     targets : manifest of the task
     leakage : manifest of the check that nothing leaks into them; there is no score without it
-    settings : `evaluation` (the block of params.yaml), `reference_start`, and `preprocessing` by name and mode
+    settings : `evaluation` (the block of params.yaml), and `preprocessing` by name and mode
     code : fingerprint of the code
     folder : where the scores go
 
     Raises
     ------
     ValueError
-        A run is given twice, its exams or classes are not the task's, or a start has no reference to compare with.
+        A run is given twice, or its exams or classes are not the task's.
     """
     load_manifest(leakage, "leakage")
     task = read_targets(targets)
-    runs = _read_runs(runs_of_set(predictions), task.classes)
-    ensembles = _by_arm(_read_runs(ensembles_of_set(predictions), task.classes))
+    runs = read_runs(runs_of_set(predictions), task.classes)
+    ensembles = by_arm(read_runs(ensembles_of_set(predictions), task.classes))
     wanted = Evaluation.model_validate(settings["evaluation"])
     bench = prepare_bench(truth_of(task, "validation"), truth_of(task, "test"), task.classes, wanted)
     scores: list[Row] = []
-    means: dict[Arm, SeedMean] = {}
+    means: dict[Arm, Resampled] = {}
     undefined: dict[str, int] = {}
-    for arm, of_arm in _by_arm(runs).items():
+    for arm, of_arm in by_arm(runs).items():
         rows, means[arm], undefined = _judge_arm(arm, {**of_arm, **ensembles.get(arm, {})}, bench)
         scores += rows
-    n_exams = bench.test_tally.n_exams
-    comparisons = compare_starts(means, settings["reference_start"], wanted.metrics, wanted.level, n_exams)
-    there_are = {(row[7], row[8]) for row in scores}  # metric and class
-    comparisons = [row for row in comparisons if row[6:8] in there_are]
     write_scores(
         folder,
         pd.DataFrame(scores, columns=list(SCORE_COLUMNS)),
-        pd.DataFrame(comparisons, columns=list(COMPARISON_COLUMNS)),
+        _replicates(means, bench),
         settings=settings,
         code=code,
         inputs=[predictions, targets, leakage],
@@ -86,6 +83,7 @@ def evaluate(
             **facts_of(bench),
             "runs": len(runs),
             "ensembles": len(ensembles),
+            "resamples_sha256": resamples_sha256(bench.times),
             "undefined_resamples": undefined,
             PUBLISHED: published_origins(runs),
             **protocol_of(
@@ -113,7 +111,8 @@ def published_origins(runs: Mapping[RunName, Predictions]) -> dict[str, Any]:
     return {start: facts for start, facts in said.items() if facts}
 
 
-def _read_runs(paths: Sequence[Path], classes: Sequence[str]) -> dict[RunName, Predictions]:
+def read_runs(paths: Sequence[Path], classes: Sequence[str]) -> dict[RunName, Predictions]:
+    """Runs by name. Raises ValueError where one is given twice or has other classes than the task."""
     runs: dict[RunName, Predictions] = {}
     for path in paths:
         run = read_predictions(path)
@@ -125,7 +124,7 @@ def _read_runs(paths: Sequence[Path], classes: Sequence[str]) -> dict[RunName, P
     return runs
 
 
-def _by_arm(runs: Mapping[RunName, Predictions]) -> dict[Arm, dict[int | str, Predictions]]:
+def by_arm(runs: Mapping[RunName, Predictions]) -> dict[Arm, dict[int | str, Predictions]]:
     """Runs that differ in nothing but the seed, by seed."""
     arms: dict[Arm, dict[int | str, Predictions]] = {}
     for name, run in runs.items():
@@ -136,8 +135,8 @@ def _by_arm(runs: Mapping[RunName, Predictions]) -> dict[Arm, dict[int | str, Pr
 
 def _judge_arm(
     arm: Arm, runs: Mapping[int | str, Predictions], bench: Bench
-) -> tuple[list[Row], SeedMean, dict[str, int]]:
-    """Score rows of the runs, of their mean and of their ensemble, the mean's averages, and the undefined resamples.
+) -> tuple[list[Row], Resampled, dict[str, int]]:
+    """Score rows of the runs, of their mean and of their ensemble; the mean resampled; and the undefined resamples.
 
     The mean is over the seeds alone: an ensemble is no seed.
     """
@@ -158,6 +157,20 @@ def _judge_arm(
         undefined = undefined_resamples(one, bench)
     total /= len(points)
     rows += mean_rows(of, validations, points, total, bench)
-    averages, seeds = bench.test_tally.averages, tuple(int(seed) for seed in runs if seed != ENSEMBLE)
-    mean = SeedMean(seeds, np.mean(points, axis=0)[:, averages], total[:, averages].copy())
+    several = slice(bench.test_tally.averages.start, None)
+    mean = Resampled(len(points), np.mean(points, axis=0)[:, several], total[:, several].copy())
     return rows, mean, undefined
+
+
+def _replicates(means: Mapping[Arm, Resampled], bench: Bench) -> Replicates:
+    """What the comparisons of a task are made from; scores that there are not become NaN."""
+    arms = [(arm.start, *arm.amount, "mean", mean.n_seeds) for arm, mean in means.items()]
+    several = slice(bench.test_tally.averages.start, None)
+    made = bench.made[:, several]
+    return Replicates(
+        arms=pd.DataFrame(arms, columns=[*ARM_COLUMNS, "n_seeds"]),
+        metrics=tuple(bench.wanted.metrics),
+        classes=bench.test_tally.names[several],
+        point=np.stack([np.where(made, mean.value, np.nan) for mean in means.values()]),
+        values=np.stack([np.where(made[..., None], mean.replicates, np.nan) for mean in means.values()]),
+    )

@@ -27,7 +27,7 @@ KIND_OF = {
     "runs": "checkpoint",
     "predictions": "prediction_set",
 }
-KIND_OF |= {"scores": "scores", "submissions": "submission", "leakage": "leakage"}
+KIND_OF |= {"scores": "scores", "comparisons": "comparisons", "submissions": "submission", "leakage": "leakage"}
 LARGEST_SVG = 700_000  # bytes; a larger figure goes into the page as its PNG where that is smaller
 SHORT = 12  # hex digits of a hash that are shown
 

@@ -11,11 +11,13 @@ import pandas as pd
 
 from codeii.artifacts.audit import Audit, read_audit
 from codeii.artifacts.checkpoint import CARD, HISTORY, CheckpointCard
+from codeii.artifacts.comparisons import COLUMNS as OF_COMPARISONS
+from codeii.artifacts.comparisons import Comparisons, read_comparisons
 from codeii.artifacts.leakage import Leakage, read_leakage
 from codeii.artifacts.manifest import IntegrityError, Manifest, read_manifest
 from codeii.artifacts.predictions import Predictions, read_predictions, runs_of_set
 from codeii.artifacts.record_store import RecordStore, read_record_store
-from codeii.artifacts.scores import COMPARISON_COLUMNS, SCORE_COLUMNS, read_scores
+from codeii.artifacts.scores import SCORE_COLUMNS, read_scores
 from codeii.artifacts.targets import Targets, read_targets
 from codeii.reporting.published_weights import weights_in_words
 from codeii.reporting.rows import NO_DATA, NO_WEIGHTS, RUN
@@ -40,6 +42,7 @@ class Inputs:
     runs: tuple[Path, ...] = ()
     predictions: tuple[Path, ...] = ()
     scores: tuple[Path, ...] = ()
+    comparisons: tuple[Path, ...] = ()
     submissions: tuple[Path, ...] = ()
     leakage: tuple[Path, ...] = ()
     tables: tuple[Path, ...] = ()
@@ -113,12 +116,20 @@ class Study:
     runs: tuple[Run, ...]
     predictions: tuple[Predictions, ...]
     scores: pd.DataFrame  # SCORE_COLUMNS and BESIDE, experiment by experiment, those not run included
-    comparisons: pd.DataFrame  # COMPARISON_COLUMNS and BESIDE
+    compared: dict[str, pd.DataFrame]  # each table of codeii.artifacts.comparisons, with BESIDE and the task
     submissions: tuple[tuple[Path, Manifest], ...]
     leakage: Leakage | None
     origin: Origin
     not_run: NotRun = field(default_factory=NotRun)
     weights: str = ""  # what is to be said beside scores of starts from weights published by others
+
+    @property
+    def against_first(self) -> pd.DataFrame:
+        """Comparisons inside an experiment, of each start with the one that its experiment names first."""
+        found = self.compared["comparisons"]
+        inside = (found["versus_experiment"] == found["experiment"]) & (found["versus_model"] == found["model"])
+        first = found[inside].groupby(["experiment", "model"], sort=False)["versus"].transform("first")
+        return found[inside & (found["versus"] == first.reindex(found.index))]
 
     @property
     def warning(self) -> str:
@@ -148,9 +159,10 @@ def read_study(inputs: Inputs, not_run: Mapping[str, Any] | None = None) -> Stud
     runs = tuple(read_run(path) for path in inputs.runs)
     predictions = tuple(read_predictions(path) for many in inputs.predictions for path in runs_of_set(many))
     scores = [read_scores(path) for path in inputs.scores]
+    comparisons = [read_comparisons(path) for path in inputs.comparisons]
     submissions = tuple((path, read_manifest(path, "submission")) for path in inputs.submissions)
     leakage = [read_leakage(path) for path in inputs.leakage]
-    made: list[Any] = [*stores, *audits, *targets, *runs, *predictions, *scores, *leakage]
+    made: list[Any] = [*stores, *audits, *targets, *runs, *predictions, *scores, *comparisons, *leakage]
     manifests = [item.manifest for item in made] + [manifest for _, manifest in submissions]
     return Study(
         records=_by_name(((named(store.manifest, "source"), store) for store in stores), "source"),
@@ -159,7 +171,7 @@ def read_study(inputs: Inputs, not_run: Mapping[str, Any] | None = None) -> Stud
         runs=runs,
         predictions=predictions,
         scores=_with_not_run(_stacked([(one.scores, one.manifest) for one in scores], SCORE_COLUMNS), missing),
-        comparisons=_stacked([(one.comparisons, one.manifest) for one in scores], COMPARISON_COLUMNS),
+        compared=_compared(comparisons),
         submissions=submissions,
         leakage=leakage[0] if leakage else None,
         origin=origin_of(manifest.synthetic for manifest in manifests),
@@ -198,6 +210,20 @@ def _by_name(items: Iterable[tuple[str, Any]], word: str) -> dict[str, Any]:
             raise ValueError(f"{word} {name!r} is given by more than one manifest")
         table[name] = item
     return table
+
+
+def _compared(comparisons: Sequence[Comparisons]) -> dict[str, pd.DataFrame]:
+    """The tables of all tasks, one below the other."""
+    return {
+        name: _stacked(
+            [
+                (getattr(one, name).assign(task=one.manifest.facts["task"]), one.manifest)
+                for one in comparisons
+            ],
+            (*columns, "task"),
+        )
+        for name, columns in OF_COMPARISONS.items()
+    }
 
 
 def _stacked(frames: Sequence[tuple[pd.DataFrame, Manifest]], columns: Sequence[str]) -> pd.DataFrame:

@@ -36,6 +36,9 @@ def all_jobs(declared: Params) -> list[Job]:
         for model in experiment.models:
             jobs += [run_jobs.submit_job(params, name, model, source) for source in experiment.predict]
         jobs.append(run_jobs.track_job(params, name))
+    for task in tasks:
+        of_task = {name: experiment for name, experiment in experiments.items() if experiment.task == task}
+        jobs.append(run_jobs.compare_job(params, task, of_task))
     return [*jobs, *run_jobs.published_jobs(declared, jobs)]
 
 

@@ -1,5 +1,6 @@
 """The jobs of the runs: from training to scores, and what is published of them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from codeii.schema.params import Experiment, Params
@@ -11,7 +12,9 @@ from codeii.workflow.plugins import docstring_hash, model_settings, needs_of
 from codeii.workflow.runs import RunKey, initial_run, runs_of
 from codeii.workflow.weights import needs_of_tensors, seen_by
 
-KIND_OF_NEED = ("records", "audits", "targets", "runs", "predictions", "scores", "submissions", "leakage")
+KIND_OF_NEED = (
+    *("records", "audits", "targets", "runs", "predictions", "scores", "comparisons", "submissions", "leakage"),
+)
 PREDICTION_BATCH = 256  # changes nothing but memory
 WEIGHTS_FOLDER = "results/weights"
 
@@ -82,7 +85,7 @@ def evaluate_job(params: Params, name: str, model: str) -> Job:
     experiment = params.experiments[name]
     predictions = [f"results/predictions/{name}/{model}/manifest.json"]
     inputs = {"predictions": predictions, "targets": [targets_manifest(experiment)], "leakage": [LEAKAGE_MANIFEST]}
-    settings = {"evaluation": params.evaluation.model_dump(), "reference_start": experiment.starts[0]}
+    settings: dict[str, Any] = {"evaluation": params.evaluation.model_dump()}
     settings["preprocessing"] = preprocessing_words(params, experiment.preprocessing)
     cut = params.preprocessing[experiment.preprocessing].placement == "sections"
     settings["sections"] = experiment.sections if cut else ""
@@ -90,6 +93,25 @@ def evaluate_job(params: Params, name: str, model: str) -> Job:
     code = code_fingerprint("codeii.evaluation.run", *metrics)
     wildcards = {"experiment": name, "model": model}
     return Job("evaluate", "scores", wildcards, f"results/scores/{name}/{model}", inputs, settings, code)
+
+
+def compare_job(params: Params, task: str, experiments: Mapping[str, Experiment]) -> Job:
+    """What tells apart all that was trained for a task; experiments : those of the task that are run."""
+    pairs = [(name, model) for name, experiment in experiments.items() for model in experiment.models]
+    inputs = {
+        "scores": [f"results/scores/{name}/{model}/manifest.json" for name, model in pairs],
+        "predictions": [f"results/predictions/{name}/{model}/manifest.json" for name, model in pairs],
+        "targets": [f"results/targets/{task}/manifest.json"],
+    }
+    shared = {name: _shared_by_a_curve(experiment) for name, experiment in experiments.items()}
+    settings = {"evaluation": params.evaluation.model_dump(), "experiments": shared}
+    code = code_fingerprint("codeii.evaluation.compare")
+    return Job("compare", "comparisons", {"task": task}, f"results/comparisons/{task}", inputs, settings, code)
+
+
+def _shared_by_a_curve(experiment: Experiment) -> dict[str, str]:
+    """What experiments of a task have in common where their runs differ in the amount of training data alone."""
+    return {name: getattr(experiment, name) for name in ("preprocessing", "recipe", "sections")}
 
 
 def preprocessing_words(params: Params, name: str) -> str:
@@ -130,7 +152,7 @@ def track_job(params: Params, name: str) -> Job:
 def published_jobs(params: Params, jobs: list[Job]) -> list[Job]:
     """Tables and figures, and the report that shows them; jobs : all that they may be made from."""
     by_need = {"records": "records", "audit": "audits", "targets": "targets", "train": "runs", "predict": "predictions"}
-    by_need |= {"evaluate": "scores", "submit": "submissions", "leakage": "leakage"}
+    by_need |= {"evaluate": "scores", "compare": "comparisons", "submit": "submissions", "leakage": "leakage"}
     made: dict[str, list[str]] = {need: [] for need in KIND_OF_NEED}
     for job in jobs:
         if job.rule in by_need:
@@ -154,7 +176,7 @@ def published_jobs(params: Params, jobs: list[Job]) -> list[Job]:
 
 def _report(params: Params, parts: list[Job], made: dict[str, list[str]]) -> Job:
     inputs = {f"{rule}s": [job.manifest for job in parts if job.rule == rule] for rule in ("table", "figure")}
-    inputs |= {kind: made[kind] for kind in ("records", "audits", "runs", "scores", "leakage")}
+    inputs |= {kind: made[kind] for kind in ("records", "audits", "runs", "scores", "comparisons", "leakage")}
     settings = {**params.model_dump(exclude={"tracking"}), "not_run": not_run_words(params)}
     code = code_fingerprint("codeii.reporting.report")
     return Job("report", "report", {}, "results/published", inputs, settings, code)

@@ -31,7 +31,7 @@ from codeii.reporting.rows import (
 )
 from codeii.reporting.study import Study
 
-NEEDS = ("scores",)
+NEEDS = ("scores", "comparisons")
 SECTION = "Fewer labels"
 OF_SCORES = ("auroc", "low", "high", "seed_sd", "n_seeds", "n_exams", "n_classes")
 COLUMNS = (*OF_SCORES, "versus", "difference", "difference_low", "difference_high", "synthetic")
@@ -53,7 +53,8 @@ def rows(study: Study) -> tuple[Part, ...]:
         reason = "no experiment compares starts on several shares or counts of its training data"
         return not_run(reason, (*KEYS, "fraction", *COLUMNS))
     deviations = over_seeds(seed_deviation(scores))
-    paired = study.comparisons[(study.comparisons["metric"] == "auroc") & (study.comparisons["class"] == MACROS[0])]
+    paired = study.against_first
+    paired = paired[(paired["metric"] == "auroc") & (paired["class"] == MACROS[0])]
     values = _values(were_run(found), deviations, paired, seed_counts(scores))
     kinds, parts = kinds_of_amount(found), []
     if "fraction" not in kinds:  # a table always has its file

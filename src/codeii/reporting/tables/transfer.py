@@ -26,7 +26,7 @@ from codeii.reporting.rows import (
 )
 from codeii.reporting.study import Study
 
-NEEDS = ("scores",)
+NEEDS = ("scores", "comparisons")
 SECTION = "Transfer"
 FIRST = ("auroc", "auprc", "f1", "fmax")
 
@@ -41,7 +41,7 @@ def rows(study: Study) -> tuple[Part, ...]:
     metrics = in_order([*(name for name in FIRST if (scores["metric"] == name).any()), *scores["metric"]])
     runs = scores[[*RUN, "synthetic", "protocol", "not_run"]].drop_duplicates().reset_index(drop=True)
     found = {metric: _aligned(runs, macro(scores, metric)) for metric in metrics}
-    paired = _aligned(runs, study.comparisons[_macro_auroc(study.comparisons)])
+    paired = _aligned(runs, study.against_first[_macro_auroc(study.against_first)])
     first = [metric for metric in metrics if metric in FIRST]
     against = {"AUROC against first start": [_against(row) for _, row in paired.iterrows()]}
     names = _names(study, runs)
