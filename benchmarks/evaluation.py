@@ -1,4 +1,4 @@
-"""Bootstrap of AUROC, AUPRC and F1 against loops over scikit-learn, on the same resamples.
+"""Bootstrap of AUROC, AUPRC and F1 against loops over scikit-learn, on the same resamples; DeLong against all pairs.
 
     python benchmarks/evaluation.py
 
@@ -16,6 +16,7 @@ import numpy as np
 from harness import as_a_job, report
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
+from codeii.evaluation import delong
 from codeii.evaluation.bootstrap import draw_patients
 from codeii.evaluation.exams import Truth
 from codeii.evaluation.metrics import load_metrics
@@ -97,6 +98,44 @@ def whole_table(exams: int, classes: int, replicates: int, metrics: list[str]) -
     return ours
 
 
+def delong_ways(exams: int, classes: int) -> tuple[Compute, Compute]:
+    """DeLong's covariance of two models in every class: by ranks, and by counting every pair of exams."""
+    first, target, _ = exams_of(exams, classes)
+    second = (first + np.random.default_rng(1).standard_normal(first.shape)).astype(np.float32)
+    patient = np.arange(exams)
+
+    def ours() -> np.ndarray:
+        found = []
+        for number in range(classes):
+            hit = target[:, number]
+            pair = [delong.components(logit[:, number], hit) for logit in (first, second)]
+            found.append(delong.compare(*pair, hit, patient).covariance)
+        return np.array(found)
+
+    def counted() -> np.ndarray:
+        found = []
+        for number in range(classes):
+            hit = target[:, number]
+            pairs = [np.sign(logit[hit, number][:, None] - logit[~hit, number]) / 2 + 0.5 for logit in (first, second)]
+            rows = [[each.mean(axis=axis) for each in pairs] for axis in (1, 0)]
+            found.append(sum(np.cov(both) / len(both[0]) for both in rows))
+        return np.array(found)
+
+    return ours, counted
+
+
+def compare_delong(exams: int, classes: int) -> None:
+    """Print both sides' time for all classes; they must agree."""
+    ours, counted = delong_ways(exams, classes)
+    np.testing.assert_allclose(ours(), counted(), rtol=0, atol=1e-12)
+    each: dict[str, list[float]] = {"every pair": [], "ours": []}
+    for _ in range(ROUNDS):
+        each["every pair"].append(processor_seconds(counted))
+        each["ours"].append(processor_seconds(ours))
+    print(f"DeLong of two models, {exams} exams, {classes} classes")
+    print(report(each, "every pair", 1, "comparison"), flush=True)
+
+
 def processor_seconds(work: Compute) -> float:
     start = time.process_time()
     work()
@@ -120,6 +159,7 @@ def main() -> None:
     compare(
         "PTB-XL benchmark's own way, {} exams, {} classes".format(*CASES[1]), *benchmarks_way(*CASES[1]), CASES[1][2]
     )
+    compare_delong(*CASES[2][:2])
     for size in CASES:
         for metrics in (NAMES, EVERY):
             seconds = processor_seconds(whole_table(*size, metrics))

@@ -11,10 +11,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from codeii.artifacts.checkpoint import CheckpointCard, probe_input, write_checkpoint
-from codeii.artifacts.scores import COMPARISON_COLUMNS, SCORE_COLUMNS, write_scores
+from codeii.artifacts.scores import write_scores
+from tests.scores import no_replicates, score_frame
 
 ROOT = Path(__file__).parents[1]
 URI = "sqlite:///results/tracking/mlflow.db"
@@ -118,7 +117,7 @@ def scores_of(experiment: str, seeds: Sequence[int], value: float = 0.75) -> Pat
         (experiment, "resnet1d", "scratch", 0.1, 0, str(seed), "test", "auroc", "macro", value, 0.1, 0.9, 40, 4, 3)
         for seed in seeds
     ]
-    tables = pd.DataFrame(rows, columns=list(SCORE_COLUMNS)), pd.DataFrame(columns=list(COMPARISON_COLUMNS))
+    tables = score_frame(rows), no_replicates()
     folder = Path("results/scores") / experiment / "resnet1d"
     return write_scores(folder, *tables, settings={}, code="c", inputs=[], facts={}, synthetic=True)
 

@@ -11,13 +11,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from tests.scores import comparisons, no_replicates, score_frame
 from tests.stores import record_store
 
 from codeii.artifacts.audit import Check, Finding, Histogram, Known, Report, write_audit
 from codeii.artifacts.checkpoint import CheckpointCard, write_checkpoint
+from codeii.artifacts.comparisons import COLUMNS
 from codeii.artifacts.leakage import FINDING_COLUMNS, OVERLAP_COLUMNS, write_leakage
 from codeii.artifacts.predictions import write_prediction_set, write_predictions
-from codeii.artifacts.scores import COMPARISON_COLUMNS, SCORE_COLUMNS, read_scores, write_scores
+from codeii.artifacts.scores import read_scores, write_scores
 from codeii.artifacts.submission import write_submission
 from codeii.artifacts.targets import write_targets
 from codeii.reporting.build import make_figure, make_table
@@ -58,6 +60,7 @@ def made_up_study(folder, synthetic):
         predictions=tuple(
             prediction_set(folder / "predictions" / f"{n}-{key[0]}", *key, synthetic) for n, key in enumerate(keys)
         ),
+        comparisons=tuple(made_up_comparisons(folder / "comparisons" / name, name, synthetic) for name in EXPERIMENTS),
         scores=tuple(made_up_scores(folder / "scores" / name, name, synthetic) for name in EXPERIMENTS),
         submissions=(made_up_submission(folder / "submission", synthetic),),
         leakage=(made_up_leakage(folder / "leakage", synthetic),),
@@ -174,7 +177,7 @@ def made_up_predictions(folder, experiment, start, fraction, seed, synthetic):
 
 
 def made_up_scores(folder, experiment, synthetic):
-    rows, gaps = [], []
+    rows = []
     for at, start in enumerate(EXPERIMENTS[experiment]):
         for fraction in FRACTIONS:
             of = (experiment, "resnet1d", start, fraction, 0)
@@ -191,12 +194,32 @@ def made_up_scores(folder, experiment, synthetic):
                         (*of, seed, "validation", "threshold", HOSTILE, 0.3 + 0.1 * shift, *[np.nan] * 2, 12, 4, 1)
                     )
             rows.append((*of, "mean", "test", "auroc_seed_sd", "macro", 0.0123, *[np.nan] * 2, 12, 4, 2))
-            if at:
-                gaps.append((*of[:3], "from_scratch", fraction, 0, "auroc", "macro", 0.1, -0.02, 0.15, 12, 2))
-    scores = pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
-    comparisons = pd.DataFrame(gaps, columns=list(COMPARISON_COLUMNS))
     facts = {"protocol": f"split {HOSTILE} of {experiment}"}
-    return write_scores(folder, scores, comparisons, settings={}, facts=facts, **made_with(synthetic))
+    return write_scores(folder, score_frame(rows), no_replicates(), settings={}, facts=facts, **made_with(synthetic))
+
+
+def made_up_comparisons(folder, task, synthetic):
+    """Both starts of an experiment compared; curves over its two fractions, to which nothing can be fitted."""
+    first, *others = EXPERIMENTS[task]
+    tables = {name: [] for name in COLUMNS}
+    for fraction in FRACTIONS:
+        for start in EXPERIMENTS[task]:
+            of = (task, "resnet1d", start, fraction, 0, "auroc", "macro")
+            tables["curves"].append((*of, 0.8, 0.7, 0.9, 0.05, 0.0123, 2, 12))
+        for start in others:
+            pair = (task, "resnet1d", start, task, "resnet1d", first, fraction, 0)
+            numbers = (0.1, -0.02, 0.15, -0.01, 0.16)
+            tables["comparisons"].append((*pair, "auroc", "macro", *numbers, 0.04, 0.08, 2, 12, 2, 2))
+            tables["delong"] += [
+                (*pair, "ensemble", name, 0.9, 0.8, 0.1, 0.01, 0.19, 2.2, 0.03, 0.06, 2, 12, 4, 11)
+                for name in ("normal", HOSTILE)
+            ]
+            saved = ("resnet1d", start, first, fraction, 0, "auroc", "macro", 3.5, 1.5, 10.0, "", "", "at least", 2)
+            tables["efficiency"].append(saved)
+    for start in EXPERIMENTS[task]:
+        of = (task, "resnet1d", start, "fraction", "auroc", "macro")
+        tables["fits"].append((*of, "", "", *[np.nan] * 3, 2, "2 amounts of training data; a fit needs 3"))
+    return comparisons(folder, task, tables, **made_with(synthetic))
 
 
 def made_up_submission(folder, synthetic):
@@ -308,7 +331,7 @@ def mixed(study, experiment):
             synthetic if synthetic.parent.name.endswith(experiment) else real
             for real, synthetic in zip(getattr(study["real"], kind), getattr(study["synthetic"], kind), strict=True)
         )
-        for kind in ("targets", "runs", "predictions", "scores")
+        for kind in ("targets", "runs", "predictions", "scores", "comparisons")
     }
     return replace(study["real"], **chosen)
 
@@ -357,7 +380,7 @@ def with_more_rows(path, folder):
     return write_scores(
         folder,
         scores,
-        found.comparisons,
+        no_replicates(),
         settings={},
         facts=found.manifest.facts,
         **made_with(found.manifest.synthetic),

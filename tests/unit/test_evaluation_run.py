@@ -1,4 +1,4 @@
-"""From predictions and targets on disk to scores and comparisons on disk."""
+"""From predictions and targets on disk to scores on disk."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -78,7 +78,7 @@ def set_of(predictions: list[Path], task: Path) -> Path:
 
 
 def judge(predictions: list[Path], task: Path, folder: Path, **changes: Any) -> Scores:
-    settings: Mapping[str, Any] = {"evaluation": SETTINGS | changes, "reference_start": "scratch"}
+    settings: Mapping[str, Any] = {"evaluation": SETTINGS | changes}
     leakage = write_manifest(
         task.parent / "leakage", "leakage", files=[], settings={}, code="c", inputs=[], facts={}, synthetic=True
     )
@@ -141,17 +141,6 @@ def test_the_mean_of_one_seed_is_that_seed(runs: list[Path], task: Path, tmp_pat
     assert not scores["metric"].str.endswith("seed_sd").any()
 
 
-def test_starts_are_compared_on_the_same_resamples(task: Path, tmp_path: Path) -> None:
-    twin = [run_of(task, tmp_path / start, start, seed, 1.0) for start in ("scratch", "twin") for seed in (0, 1)]
-    better = [run_of(task, tmp_path, "pretrained", seed, 3.0) for seed in (0, 1)]
-    found = judge(twin + better, task, tmp_path / "scores").comparisons
-    equal, gain = found[found["start"] == "twin"], found[found["start"] == "pretrained"]
-    assert len(equal) == len(gain) == 6 * 4 and (found["versus"] == "scratch").all() and (found["n_seeds"] == 2).all()
-    assert (equal[["difference", "low", "high"]] == 0).all(axis=None)
-    macro = value(gain, metric="auroc", **{"class": "macro"})
-    assert 0 < macro["low"] < macro["difference"] < macro["high"]
-
-
 def test_runs_of_other_counts_are_other_arms(task: Path, tmp_path: Path) -> None:
     skills = {"scratch": 0.5, "pretrained": 2.0}
     runs = [
@@ -164,10 +153,9 @@ def test_runs_of_other_counts_are_other_arms(task: Path, tmp_path: Path) -> None
     of = {"metric": "auroc", "class": "macro"}
     for count in (5, 20):
         means = [value(found.scores, start=start, per_class=count, seed="mean", split="test", **of) for start in skills]
-        gap = value(found.comparisons, per_class=count, **of)
-        assert gap["difference"] == pytest.approx(means[1]["value"] - means[0]["value"], abs=1e-15)
-    with pytest.raises(ValueError, match=r"'scratch' has no run of resnet1d at n20; there are \['pretrained'\]"):
-        judge([runs[0], *runs[2:]], task, tmp_path / "without")
+        arms = found.replicates.arms
+        at = [int(np.flatnonzero((arms["start"] == start) & (arms["per_class"] == count))[0]) for start in skills]
+        assert [found.replicates.point[arm, 0, 0] for arm in at] == [row["value"] for row in means]
 
 
 def test_the_order_of_rows_in_the_files_changes_nothing(runs: list[Path], task: Path, tmp_path: Path) -> None:
@@ -182,9 +170,7 @@ def test_the_order_of_rows_in_the_files_changes_nothing(runs: list[Path], task: 
         shuffled.append(rewrite(path, tmp_path / f"shuffled{number}", run.records, exams))
     judge(shuffled, other_task, tmp_path / "again")
     assert (tmp_path / "again" / "scores.csv").read_bytes() == (tmp_path / "plain" / "scores.csv").read_bytes()
-    assert (tmp_path / "again" / "comparisons.csv").read_bytes() == (
-        tmp_path / "plain" / "comparisons.csv"
-    ).read_bytes()
+    assert (tmp_path / "again" / "replicates.npz").read_bytes() == (tmp_path / "plain" / "replicates.npz").read_bytes()
     assert len(plain.scores)
 
 
@@ -212,7 +198,7 @@ def test_validation_rows_are_macros_without_interval(runs: list[Path], task: Pat
 def test_without_resamples_there_are_no_intervals(runs: list[Path], task: Path, tmp_path: Path) -> None:
     found = judge(runs, task, tmp_path / "scores", replicates=0)
     assert found.scores[["low", "high"]].isna().all(axis=None)
-    assert found.comparisons["difference"].notna().all() and found.comparisons["low"].isna().all()
+    assert found.replicates.values.shape[-1] == 0 and (found.scores["n_resamples"] == 0).all()
 
 
 def test_swapped_class_columns_are_refused(runs: list[Path], task: Path, tmp_path: Path) -> None:
@@ -255,16 +241,6 @@ def test_a_run_given_twice_is_refused(runs: list[Path], task: Path, tmp_path: Pa
         judge([*runs, runs[0]], task, tmp_path / "scores")
 
 
-def test_a_start_without_its_reference_is_refused(runs: list[Path], task: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"reference start 'scratch' has no run .* there are \['pretrained'\]"):
-        judge(runs[2:], task, tmp_path / "scores")
-
-
-def test_a_start_with_other_seeds_than_its_reference_is_refused(runs: list[Path], task: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"pretrained has seeds \(0,\), the reference scratch has \(0, 1\)"):
-        judge(runs[:3], task, tmp_path / "scores")
-
-
 def test_a_task_without_test_exams_has_undefined_test_scores(tmp_path: Path) -> None:
     ids, matrix = records_of("validation", 40, 1)
     task = write_targets(tmp_path / "targets", ids, matrix, CLASSES, settings={}, **PROVENANCE)
@@ -290,7 +266,7 @@ def test_an_ensemble_is_judged_beside_the_seeds_and_is_none_of_them(
     found = judge([*runs, ensemble], task, tmp_path / "scores")
     own = found.scores["seed"] == ENSEMBLE
     pd.testing.assert_frame_equal(found.scores[~own].reset_index(drop=True), without.scores, check_exact=True)
-    pd.testing.assert_frame_equal(found.comparisons, without.comparisons, check_exact=True)
+    np.testing.assert_array_equal(found.replicates.values, without.replicates.values)
     one = found.scores[own]
     seed = found.scores[(found.scores["seed"] == "0") & (found.scores["start"] == "scratch")]
     keys = ["split", "metric", "class", "n_positives", "n_classes"]
@@ -328,7 +304,8 @@ def test_a_metric_that_does_not_apply_says_why_and_has_no_row(runs: list[Path], 
     rows = {name: set(test[test["metric"] == name]["class"]) for name in ("auroc", "f2")}
     assert rows["auroc"] == {*CLASSES, "macro", "macro_frequent", "micro", "weighted"}
     assert rows["f2"] == rows["auroc"] - {"micro"}
-    assert set(found.comparisons["metric"]) == {"auroc", "f2", "ece"}
+    made = dict(zip(found.replicates.metrics, np.isfinite(found.replicates.point[0, :, 0]), strict=True))
+    assert {name for name, there in made.items() if there} == {"auroc", "f2", "ece"}
 
 
 def test_a_class_named_as_an_average_is_refused(tmp_path: Path) -> None:
@@ -338,7 +315,7 @@ def test_a_class_named_as_an_average_is_refused(tmp_path: Path) -> None:
     leakage = write_manifest(tmp_path, "leakage", **said)
     made = write_prediction_set(tmp_path / "p", [], settings={}, code="c", inputs=[], synthetic=True)
     with pytest.raises(ValueError, match="class micro has the name of an average"):
-        evaluate(made, task, leakage, {"evaluation": SETTINGS, "reference_start": "s"}, "c", tmp_path / "out")
+        evaluate(made, task, leakage, {"evaluation": SETTINGS}, "c", tmp_path / "out")
 
 
 def test_how_sections_are_brought_together_is_in_the_protocol() -> None:

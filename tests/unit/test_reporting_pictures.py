@@ -3,9 +3,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
+from tests.scores import no_replicates, score_frame
 
 from codeii.reporting.ecg_picture import _extremes, ecg_png, ecg_svg
 from codeii.reporting.figures.example_ecgs import stacked
@@ -102,7 +102,7 @@ def test_classes_without_positives_or_negatives_have_no_part_in_the_mean_curve()
 
 def test_a_pretraining_task_without_an_evaluable_class_is_drawn_without_points(tmp_path: Path) -> None:
     """As on six real exams: every class has its row and its count, none has a point."""
-    from codeii.artifacts.scores import COMPARISON_COLUMNS, SCORE_COLUMNS, write_scores
+    from codeii.artifacts.scores import write_scores
     from codeii.reporting.figures import per_class_forest
     from codeii.reporting.study import Inputs, read_study
 
@@ -127,7 +127,6 @@ def test_a_pretraining_task_without_an_evaluable_class_is_drawn_without_points(t
         for name in ("AF", "SB")
     ]
     made = {"settings": {}, "code": "c", "inputs": [], "facts": {}, "synthetic": False}
-    empty = pd.DataFrame(columns=list(COMPARISON_COLUMNS))
-    manifest = write_scores(tmp_path, pd.DataFrame(rows, columns=list(SCORE_COLUMNS)), empty, **made)
+    manifest = write_scores(tmp_path, score_frame(rows), no_replicates(), **made)
     picture = per_class_forest.draw(read_study(Inputs(scores=(manifest,))))
     assert picture.png.startswith(b"\x89PNG")

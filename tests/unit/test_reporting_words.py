@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.scores import score_frame
 
-from codeii.artifacts.scores import SCORE_COLUMNS
 from codeii.reporting import rows
 from codeii.reporting.figures import few_shot as few_shot_figure
 from codeii.reporting.figures import scaling as scaling_figure
@@ -87,8 +87,7 @@ def test_a_missing_bound_draws_no_whisker():
 
 
 def scores_of(lines):
-    frame = pd.DataFrame(lines, columns=list(SCORE_COLUMNS))
-    return frame.assign(synthetic=False, protocol="as drawn", not_run="")
+    return score_frame(lines).assign(synthetic=False, protocol="as drawn", not_run="")
 
 
 def line(experiment, start, fraction, seed, value, metric="auroc", of_class="macro", per_class=0):
@@ -102,10 +101,10 @@ class Bare:
 
     def __init__(self, lines):
         self.scores = scores_of(lines)
-        self.comparisons = pd.DataFrame(
+        self.against_first = pd.DataFrame(
             columns=["experiment", "model", "start", "fraction", "per_class", "metric", "class"]
         )
-        self.comparisons[["versus", "difference", "low", "high"]] = np.nan
+        self.against_first[["versus", "difference", "low", "high"]] = np.nan
 
     def marked(self, text, synthetic):
         return text

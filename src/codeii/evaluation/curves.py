@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from codeii.evaluation.bootstrap import percentile_interval
 
-EXPONENTS = np.geomspace(0.05, 2.0, 60)  # of the power law, tried one by one: the rest of it is linear
+EXPONENTS = np.geomspace(0.05, 2.0, 200)  # of the power law, tried one by one: the rest of it is linear
 LOG_LINE, POWER_LAW = "log-linear", "power law"
 POINTS = {LOG_LINE: 3, POWER_LAW: 4}  # fewer determine a form without leaving anything to judge it by
 

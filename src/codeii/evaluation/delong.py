@@ -59,9 +59,9 @@ def compare(first: Components, second: Components, target: np.ndarray, patient: 
     covariance = _covariance(first, second, target, patient)
     difference = first.auroc - second.auroc
     variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
-    if np.array_equal(first.of_exam, second.of_exam):
+    if np.array_equal(first.of_exam, second.of_exam) and not np.isnan(variance):
         return Gap(0.0, 0.0, covariance, 0.0, 1.0)
-    if not variance > 0:  # one positive and one negative patient, or components that differ by a constant
+    if not variance > 0:  # positives or negatives of one patient alone, or components that differ by a constant
         return Gap(difference, float("nan"), covariance, float("nan"), float("nan"))
     error = float(np.sqrt(variance))
     z = difference / error

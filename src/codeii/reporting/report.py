@@ -19,7 +19,7 @@ from codeii.reporting.rows import amount_words
 from codeii.reporting.study import WARNINGS, Inputs, Origin, named, origin_of
 
 REPORT, METRICS = "report.html", "metrics.json"
-SECTIONS = ("Results", "Transfer", "Fewer labels", "Pretraining", "Classes", "Data", "Runs")
+SECTIONS = ("Results", "Transfer", "Fewer labels", "Pretraining", "Comparisons", "Classes", "Data", "Runs")
 KIND_OF = {
     "records": "records",
     "audits": "audit",

@@ -216,10 +216,7 @@ def _compared(comparisons: Sequence[Comparisons]) -> dict[str, pd.DataFrame]:
     """The tables of all tasks, one below the other."""
     return {
         name: _stacked(
-            [
-                (getattr(one, name).assign(task=one.manifest.facts["task"]), one.manifest)
-                for one in comparisons
-            ],
+            [(getattr(one, name).assign(task=one.manifest.facts["task"]), one.manifest) for one in comparisons],
             (*columns, "task"),
         )
         for name, columns in OF_COMPARISONS.items()
@@ -234,7 +231,8 @@ def _stacked(frames: Sequence[tuple[pd.DataFrame, Manifest]], columns: Sequence[
     ]
     if not filled:
         nothing = pd.DataFrame(columns=[*columns, *BESIDE])
-        return nothing.astype({"fraction": float, "per_class": int})  # tables merge on them
+        kinds = {"fraction": float, "per_class": int}  # tables merge on them
+        return nothing.astype({name: kind for name, kind in kinds.items() if name in columns})
     return pd.concat(filled, ignore_index=True)
 
 
