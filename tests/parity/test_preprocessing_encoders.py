@@ -63,8 +63,9 @@ def test_the_steps_of_ecgfounder_give_its_numbers_where_the_band_pass_is_rounded
 ) -> None:
     signal_mv, entry, parts = founder(shared, record)
     filtered = remove_median(band_by_polynomials(remove_powerline(signal_mv, 500, 50)), 500, 0.4)
-    np.testing.assert_allclose(filtered.mean(axis=1), entry["filtered_mean"], rtol=0, atol=1e-9)
-    np.testing.assert_allclose(filtered.std(axis=1), entry["filtered_std"], rtol=0, atol=1e-9)
+    # The polynomials raise a last bit that processors round differently a millionfold: 1e-8 between two of them.
+    np.testing.assert_allclose(filtered.mean(axis=1), entry["filtered_mean"], rtol=0, atol=1e-7)
+    np.testing.assert_allclose(filtered.std(axis=1), entry["filtered_std"], rtol=0, atol=1e-7)
     scaled = (filtered - filtered.mean()) / (filtered.std() + ADDED_MV)
     np.testing.assert_allclose(scaled[SHOWN, :256], parts["first256"], rtol=0, atol=1e-6)
     np.testing.assert_allclose(scaled[SHOWN, -256:], parts["last256"], rtol=0, atol=1e-6)

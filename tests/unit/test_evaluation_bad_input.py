@@ -63,7 +63,7 @@ def scored(folder: Path, ids: pd.DataFrame, predictions: pd.DataFrame, matrix: n
     write_predictions(folder / "p/r", predictions, exams, **(MADE | {"settings": {"run": run}}))
     made = write_prediction_set(folder / "p", ["r"], settings={}, code="c", inputs=[], synthetic=True)
     leakage = write_manifest(folder / "l", "leakage", files=[], **MADE)
-    settings = {"evaluation": {"metrics": METRICS, "replicates": 50}, "reference_start": "s"}
+    settings = {"evaluation": {"metrics": METRICS, "replicates": 50}}
     evaluate(made, targets, leakage, settings, "c", folder / "scores")
     return read_scores(folder / "scores/manifest.json").scores
 

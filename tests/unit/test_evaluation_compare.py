@@ -104,7 +104,7 @@ def test_equal_arms_differ_by_nothing(task: Path, tmp_path: Path) -> None:
     same = {name: experiment(task, name, {("scratch", 1.0): 1.0}) for name in ("one", "two")}
     found = compared(task, same, tmp_path / "c")
     assert (found.comparisons[["difference", "low", "high"]] == 0).all(axis=None)
-    assert (found.comparisons["p"] == 1).all() and (found.delong["p"] == 1).all()
+    assert (found.comparisons["p"] == 1).all() and found.delong["p"].dropna().eq(1).all()
 
 
 def test_ensembles_stand_for_their_seeds_in_the_test_of_classes(

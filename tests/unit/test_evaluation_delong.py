@@ -37,7 +37,8 @@ def test_ranks_give_what_counting_pairs_gives(drawn: tuple[np.ndarray, ...]) -> 
         np.testing.assert_allclose(one.of_exam[target], pairs.mean(axis=1), atol=1e-12)
         np.testing.assert_allclose(one.of_exam[~target], pairs.mean(axis=0), atol=1e-12)
     expected = sum(np.cov(rows[kind]) / len(rows[kind][0]) for kind in (True, False))
-    gap = compare(*found, target, np.arange(len(target)))
+    gap, of_patients = compare(*found, target), compare(*found, target, np.arange(len(target)))
+    np.testing.assert_allclose(gap.covariance, of_patients.covariance, atol=1e-15)
     np.testing.assert_allclose(gap.covariance, expected, atol=1e-12)
 
 

@@ -141,7 +141,7 @@ def test_from_file_to_scores_and_what_stands_beside_them(
     predict([tmp_path / "run/manifest.json"], tensors, targets, {}, "code", tmp_path / "predictions")
     leakage = gate(tiny_inputs, tmp_path, "theirs")
     evaluation = {"metrics": ["auroc"], "replicates": 20, "few_positives": 1}
-    asked = {"evaluation": evaluation, "reference_start": "theirs_tuned"}
+    asked = {"evaluation": evaluation}
     predictions = tmp_path / "predictions/manifest.json"
     evaluate(predictions, targets, leakage, asked, "code", tmp_path / "scores")
     scores = tmp_path / "scores/manifest.json"

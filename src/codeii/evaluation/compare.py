@@ -143,8 +143,10 @@ def _delong_of_pair(
 ) -> list[Row]:
     seed, versus_seed = chosen[late][0], chosen[early][0]
     seeds = str(seed) if seed == versus_seed else f"{seed} and {versus_seed}"
+    patients = len(np.unique(truth.patient))
+    patient = truth.patient if patients < len(truth.patient) else None
     found = [
-        (number, first, second, delong.compare(first, second, truth.target[:, number], truth.patient))
+        (number, first, second, delong.compare(first, second, truth.target[:, number], patient))
         for number, (first, second) in enumerate(zip(chosen[late][1], chosen[early][1], strict=True))
         if first is not None and second is not None
     ]
@@ -155,7 +157,7 @@ def _delong_of_pair(
             *(late.experiment, late.model, late.start, early.experiment, early.model, early.start, *late.amount, seeds),
             *(classes[number], first.auroc, second.auroc, gap.difference),
             *(gap.difference - width * gap.error, gap.difference + width * gap.error, gap.z, gap.p, float(p), family),
-            *(len(truth.target), int(truth.positives[number]), len(np.unique(truth.patient))),
+            *(len(truth.target), int(truth.positives[number]), patients),
         )
         for (number, first, second, gap), p in zip(found, adjusted, strict=True)
     ]

@@ -37,24 +37,33 @@ def components(logit: np.ndarray, target: np.ndarray) -> Components:
 
     logit : (exam,); target : (exam,) bool with at least one of each kind
     """
-    order = falling_order(logit)[::-1]  # rising
-    rising, hit = logit[order], target[order]
-    starts = np.concatenate([[0], np.flatnonzero(rising[1:] != rising[:-1]) + 1])
-    of_group = np.diff(starts, append=len(order))
-    hits = np.add.reduceat(hit.astype(np.int64), starts)
-    misses = of_group - hits
-    positives, negatives = int(hits.sum()), int(misses.sum())
-    below = np.cumsum(misses) - misses + misses / 2  # negatives that a positive of the group stands above
-    above = positives - np.cumsum(hits) + hits / 2  # positives that a negative of the group stands below
+    order = falling_order(logit)
+    falling, hit = logit[order], target[order]
+    last = np.flatnonzero(np.append(falling[1:] != falling[:-1], True))  # of each group of equal logits
+    tp = np.cumsum(hit, dtype=np.float64)[last]
+    fp = last + 1 - tp
+    positives, negatives = tp[-1], fp[-1]
+    above, beyond = _middle(tp) / positives, 1 - _middle(fp) / negatives
+    if len(last) < len(order):
+        group = np.repeat(np.arange(len(last)), np.diff(last, prepend=-1))
+        above, beyond = above[group], beyond[group]
+    sorted_adds = np.where(hit, beyond, above)
     adds = np.empty(len(order))
-    adds[order] = np.where(hit, np.repeat(below / negatives, of_group), np.repeat(above / positives, of_group))
-    return Components(float(below @ hits / (positives * negatives)), adds)
+    adds[order] = sorted_adds
+    return Components(float(sorted_adds[hit].sum() / positives), adds)
 
 
-def compare(first: Components, second: Components, target: np.ndarray, patient: np.ndarray) -> Gap:
+def _middle(count: np.ndarray) -> NDArray[np.float64]:
+    """A running count at the middle of each group: halfway between its values before and after."""
+    middle = count.copy()
+    middle[1:] += count[:-1]
+    return middle / 2
+
+
+def compare(first: Components, second: Components, target: np.ndarray, patient: np.ndarray | None = None) -> Gap:
     """First minus second on the same exams.
 
-    target : (exam,) bool; patient : (exam,) number of each exam's patient
+    target : (exam,) bool; patient : (exam,) number of each exam's patient; none where each exam has its own
     """
     covariance = _covariance(first, second, target, patient)
     difference = first.auroc - second.auroc
@@ -68,21 +77,28 @@ def compare(first: Components, second: Components, target: np.ndarray, patient: 
     return Gap(difference, error, covariance, float(z), float(2 * ndtr(-abs(z))))
 
 
-def _covariance(first: Components, second: Components, target: np.ndarray, patient: np.ndarray) -> NDArray[np.float64]:
+def _covariance(
+    first: Components, second: Components, target: np.ndarray, patient: np.ndarray | None
+) -> NDArray[np.float64]:
     """(2, 2) covariance of both AUROCs; NaN where positives or negatives come from a single patient."""
-    kinds = target, ~target
-    apart = [np.stack([(one.of_exam - one.auroc) * kind for one in (first, second)]) for kind in kinds]
-    counts = [int(kind.sum()) for kind in kinds]
-    if len(np.unique(patient)) == len(patient):
-        sums, who = apart, counts
-    else:
-        number = int(patient.max()) + 1
-        sums = [np.stack([np.bincount(patient, row, number) for row in rows]) for rows in apart]
-        who = [len(np.unique(patient[kind])) for kind in kinds]
-    if min(who) < 2:
+    apart = np.stack([one.of_exam - one.auroc for one in (first, second)])
+    parts = [_of_kind(apart, kind, patient) for kind in (target, ~target)]
+    if min(who for _, who, _ in parts) < 2:
         return np.full((2, 2), np.nan)
-    total = sum(n / (n - 1) * (rows @ rows.T) / count**2 for n, rows, count in zip(who, sums, counts, strict=True))
-    cross = sums[0] @ sums[1].T  # nothing, unless a patient has exams of both kinds
+    total = sum(who / (who - 1) * (rows @ rows.T) / count**2 for rows, who, count in parts)
+    if patient is None:
+        return np.asarray(total)
+    cross = parts[0][0] @ parts[1][0].T  # nothing, unless a patient has exams of both kinds
     everyone = len(np.unique(patient))
-    both = everyone / (everyone - 1) * (cross + cross.T) / (counts[0] * counts[1])
-    return np.asarray(total + both)
+    return np.asarray(total + everyone / (everyone - 1) * (cross + cross.T) / (parts[0][2] * parts[1][2]))
+
+
+def _of_kind(apart: np.ndarray, kind: np.ndarray, patient: np.ndarray | None) -> tuple[np.ndarray, int, int]:
+    """What exams of one kind add, summed by patient; and how many patients and exams they are."""
+    chosen = np.flatnonzero(kind)
+    rows = np.take(apart, chosen, axis=1)
+    if patient is None:
+        return rows, rows.shape[1], rows.shape[1]
+    number = int(patient.max()) + 1
+    sums = np.stack([np.bincount(patient[chosen], row, number) for row in rows])
+    return sums, len(np.unique(patient[chosen])), rows.shape[1]
