@@ -99,9 +99,9 @@ def whole_table(exams: int, classes: int, replicates: int, metrics: list[str]) -
 
 
 def delong_ways(exams: int, classes: int) -> tuple[Compute, Compute]:
-    """DeLong's covariance of two models in every class: by ranks, and by counting every pair of exams."""
-    first, target, _ = exams_of(exams, classes)
-    second = (first + np.random.default_rng(1).standard_normal(first.shape)).astype(np.float32)
+    """DeLong's covariance of two models in every class: by ranks, and by numpy on every pair of exams in float64."""
+    first, target, _ = map(np.asfortranarray, exams_of(exams, classes))
+    second = np.asfortranarray(first + np.random.default_rng(1).standard_normal(first.shape).astype(np.float32))
 
     def ours() -> np.ndarray:
         found = []
@@ -125,7 +125,7 @@ def delong_ways(exams: int, classes: int) -> tuple[Compute, Compute]:
 
 def stands_above(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
     """(positive, negative) 1 where the positive stands above, half where both stand alike: the test's own kernel."""
-    return np.heaviside(np.subtract.outer(positive, negative), 0.5, dtype=np.float64)
+    return np.heaviside(np.subtract.outer(positive.astype(np.float64), negative), 0.5)
 
 
 def compare_delong(exams: int, classes: int) -> None:
