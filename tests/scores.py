@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from codeii.artifacts.analyses import COLUMNS as OF_ANALYSES
+from codeii.artifacts.analyses import write_analyses
 from codeii.artifacts.comparisons import COLUMNS, write_comparisons
 from codeii.artifacts.scores import ARM_COLUMNS, SCORE_COLUMNS, Replicates
 
@@ -34,3 +36,10 @@ def comparisons(folder: Path, task: str, tables: dict[str, Sequence[Sequence[Any
     }
     facts = {"task": task, "protocol": "as made up", "replicates": 200, "smallest_p": 0.01}
     return write_comparisons(folder, frames, np.ones((2, 3), np.uint16), settings={}, facts=facts, **made)
+
+
+def analyses(folder: Path, tables: dict[str, Sequence[Sequence[Any]]] | None = None, **made: Any) -> Path:
+    """Manifest of the analyses of an experiment and model; tables that are not given are empty."""
+    rows = tables or {}
+    frames = {name: pd.DataFrame(rows.get(name, ()), columns=list(columns)) for name, columns in OF_ANALYSES.items()}
+    return write_analyses(folder, frames, settings={}, facts={"protocol": "as made up"}, **made)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from codeii import verbs
+from codeii.schema.needs import NEEDS, OF_REPORT
 
 BAD_DATA, BROKEN = 3, 4  # argparse itself exits with 2
 INTERRUPTED = 130  # as shells say it
@@ -156,6 +157,8 @@ def _for_runs(add: Add) -> None:
     _for_submit(add)
     command = _job(add, verbs.evaluate, "codeii evaluate --predictions results/predictions/.../manifest.json ...")
     _manifests(command, "predictions", "targets", "leakage")
+    command = _job(add, verbs.analyse, "codeii analyse --predictions results/predictions/.../manifest.json ...")
+    _manifests(command, "predictions", "targets")
     command = _job(add, verbs.compare, "codeii compare --scores S... --predictions P... --targets Y/manifest.json ...")
     _manifests(command, "scores", "predictions", many=True)
     _manifests(command, "targets")
@@ -213,9 +216,9 @@ def _for_report(add: Add) -> None:
     for run in (verbs.table, verbs.figure):
         command = _job(add, run, f"codeii {run.__name__} --name headline --scores results/scores/.../manifest.json ...")
         command.add_argument("--name", required=True, help=f"a file of src/codeii/reporting/{run.__name__}s")
-        _manifests(command, *verbs.NEEDS, many=True)
+        _manifests(command, *NEEDS, many=True)
     command = _job(add, verbs.report, "codeii report --tables T... --figures F... --out results/published ...")
-    _manifests(command, *verbs.REPORT_NEEDS, many=True)
+    _manifests(command, "tables", "figures", *OF_REPORT, many=True)
 
 
 def _command(add: Add, run: Verb, example: str) -> argparse.ArgumentParser:

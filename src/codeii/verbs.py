@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from codeii.schema.needs import NEEDS, OF_REPORT
+
 if TYPE_CHECKING:
     from codeii.reporting.study import Inputs
 
-NEEDS = ("records", "audits", "targets", "runs", "predictions", "scores", "comparisons", "submissions", "leakage")
-REPORT_NEEDS = ("tables", "figures", "records", "audits", "runs", "scores", "comparisons", "leakage")
 Arguments = argparse.Namespace
 
 
@@ -189,6 +189,13 @@ def compare(args: Arguments) -> None:
     compare(args.scores, args.predictions, args.targets, args.settings, args.code, args.out)
 
 
+def analyse(args: Arguments) -> None:
+    """Look beyond the scores of one experiment and model: calibration, subgroups, which classes are confused."""
+    from codeii.evaluation.analyse import analyse
+
+    analyse(args.predictions, args.targets, args.settings, args.code, args.out)
+
+
 def tracking_store(args: Arguments) -> None:
     """Create and migrate the MLflow database."""
     from codeii.tracking.run import prepare_store
@@ -242,7 +249,7 @@ def report(args: Arguments) -> None:
     """Put tables and figures into one page that reads offline."""
     from codeii.reporting.report import make_report
 
-    make_report(_reported(args, REPORT_NEEDS), args.settings, args.code, args.out)
+    make_report(_reported(args, ("tables", "figures", *OF_REPORT)), args.settings, args.code, args.out)
 
 
 def verify(args: Arguments) -> None:

@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.scores import comparisons, no_replicates, score_frame
+from tests.scores import analyses, comparisons, no_replicates, score_frame
 from tests.stores import record_store
 
+from codeii.artifacts.analyses import COLUMNS as OF_ANALYSES
+from codeii.artifacts.analyses import POOLED
 from codeii.artifacts.audit import Check, Finding, Histogram, Known, Report, write_audit
 from codeii.artifacts.checkpoint import CheckpointCard, write_checkpoint
 from codeii.artifacts.comparisons import COLUMNS
@@ -60,6 +62,7 @@ def made_up_study(folder, synthetic):
         predictions=tuple(
             prediction_set(folder / "predictions" / f"{n}-{key[0]}", *key, synthetic) for n, key in enumerate(keys)
         ),
+        analyses=tuple(made_up_analyses(folder / "analyses" / name, name, synthetic) for name in EXPERIMENTS),
         comparisons=tuple(made_up_comparisons(folder / "comparisons" / name, name, synthetic) for name in EXPERIMENTS),
         scores=tuple(made_up_scores(folder / "scores" / name, name, synthetic) for name in EXPERIMENTS),
         submissions=(made_up_submission(folder / "submission", synthetic),),
@@ -222,6 +225,31 @@ def made_up_comparisons(folder, task, synthetic):
     return comparisons(folder, task, tables, **made_with(synthetic))
 
 
+def made_up_analyses(folder, experiment, synthetic):
+    """Each start at all its data: two bins of two classes, groups of which one is too small, one pair of classes."""
+    tables = {name: [] for name in OF_ANALYSES}
+    for start in EXPERIMENTS[experiment]:
+        arm = (experiment, "resnet1d", start, 1.0, 0, "ensemble")
+        tables["calibration"] += [
+            (*arm, word, name, number, 12, 3, 0.2 + 0.3 * number, 0.25, 0.1, 0.5)
+            for word in ("as trained", "recalibrated")
+            for name in (POOLED, "normal", HOSTILE)
+            for number in (0, 1)
+        ]
+        tables["recalibration"] += [
+            (*arm, 1.4, score, 0.3, 0.2, -0.1, -0.15, 0.05, 12) for score in ("ece", "log_loss", "brier")
+        ]
+        scored, small = (0.8, 0.7, 0.9, 20, 20, 5, 2, 0.1, -0.1, 0.2, 2, ""), (*[np.nan] * 3, 2, 2, 0, 0)
+        tables["subgroups"] += [
+            (*arm, "sex", "female", metric, "macro", *scored) for metric in ("auroc", "sensitivity")
+        ]
+        tables["subgroups"].append((*arm, "age", "unknown", "auroc", "macro", *small, *[np.nan] * 3, 0, "2 exams"))
+        tables["confusion"] += [
+            (*arm, true, called, 10, 3, 0.3, 20, 1, 0.05) for true, called in (("normal", HOSTILE), (HOSTILE, "normal"))
+        ]
+    return analyses(folder, tables, **made_with(synthetic))
+
+
 def made_up_submission(folder, synthetic):
     settings = {"source": "blind", "experiment": "pretrain", "model": "resnet1d"}
     made = {"settings": settings, "facts": {}, **made_with(synthetic)}
@@ -331,7 +359,7 @@ def mixed(study, experiment):
             synthetic if synthetic.parent.name.endswith(experiment) else real
             for real, synthetic in zip(getattr(study["real"], kind), getattr(study["synthetic"], kind), strict=True)
         )
-        for kind in ("targets", "runs", "predictions", "scores", "comparisons")
+        for kind in ("targets", "runs", "predictions", "scores", "comparisons", "analyses")
     }
     return replace(study["real"], **chosen)
 

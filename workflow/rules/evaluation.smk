@@ -52,3 +52,30 @@ rule compare:
         "python -m codeii compare --scores {input.scores} --predictions {input.predictions} --targets {input.targets}"
         " --settings {params.settings:q} --code {params.code}"
         " --out results/comparisons/{wildcards.task} &> {log}"
+
+
+rule analyse:
+    input:
+        predictions=study.inputs("analyse", "predictions"),
+        targets=study.inputs("analyse", "targets"),
+    output:
+        manifest="results/analyses/{experiment}/{model}/manifest.json",
+        calibration="results/analyses/{experiment}/{model}/calibration.csv",
+        recalibration="results/analyses/{experiment}/{model}/recalibration.csv",
+        subgroups="results/analyses/{experiment}/{model}/subgroups.csv",
+        confusion="results/analyses/{experiment}/{model}/confusion.csv",
+    log:
+        "logs/analyse/{experiment}/{model}.log",
+    benchmark:
+        "logs/benchmarks/analyse/{experiment}/{model}.tsv"
+    conda:
+        "../../envs/study.yaml"
+    params:
+        settings=study.settings("analyse"),
+        code=study.code("analyse"),
+    message:
+        "Calibration, subgroups and confusion of {wildcards.model} on {wildcards.experiment}"
+    shell:
+        "python -m codeii analyse --predictions {input.predictions} --targets {input.targets}"
+        " --settings {params.settings:q} --code {params.code}"
+        " --out results/analyses/{wildcards.experiment}/{wildcards.model} &> {log}"

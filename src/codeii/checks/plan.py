@@ -32,6 +32,7 @@ STAGES = {
     "predict": "prediction",
     "evaluate": "evaluation",
     "compare": "evaluation",
+    "analyse": "evaluation",
     "submit": "submission",
     "track": "tracking",
     "table": "report",

@@ -17,17 +17,13 @@ from codeii.reporting.part import TEMPLATES
 from codeii.reporting.part import environment as templates
 from codeii.reporting.rows import amount_words
 from codeii.reporting.study import WARNINGS, Inputs, Origin, named, origin_of
+from codeii.schema.needs import MADE_BY
 
 REPORT, METRICS = "report.html", "metrics.json"
-SECTIONS = ("Results", "Transfer", "Fewer labels", "Pretraining", "Comparisons", "Classes", "Data", "Runs")
-KIND_OF = {
-    "records": "records",
-    "audits": "audit",
-    "targets": "targets",
-    "runs": "checkpoint",
-    "predictions": "prediction_set",
-}
-KIND_OF |= {"scores": "scores", "comparisons": "comparisons", "submissions": "submission", "leakage": "leakage"}
+SECTIONS = (
+    *("Results", "Transfer", "Fewer labels", "Pretraining", "Comparisons", "Classes"),
+    *("Calibration", "Subgroups", "Failures", "Data", "Runs"),
+)
 LARGEST_SVG = 700_000  # bytes; a larger figure goes into the page as its PNG where that is smaller
 SHORT = 12  # hex digits of a hash that are shown
 
@@ -134,7 +130,7 @@ def not_run_experiments(settings: Mapping[str, Any]) -> list[str]:
 
 
 def _behind(inputs: Inputs) -> list[tuple[Path, Manifest]]:
-    return [(path, load_manifest(path, KIND_OF[kind])) for kind in KIND_OF for path in getattr(inputs, kind)]
+    return [(path, load_manifest(path, kind)) for need, (_, kind) in MADE_BY.items() for path in getattr(inputs, need)]
 
 
 def _origin(behind: Sequence[Manifest], parts: Sequence[Manifest]) -> Origin:

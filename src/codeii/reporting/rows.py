@@ -165,6 +165,11 @@ def amount_words(fraction: float, per_class: int) -> str:
     return f"{count(per_class)}\N{NO-BREAK SPACE}per\N{NO-BREAK SPACE}class" if per_class else percent(fraction)
 
 
+def group_words(kind: str, group: str) -> str:
+    """A subgroup as people call it: `female`, `age 40-64`, `sex unknown`."""
+    return f"{kind} {group}" if kind == "age" or group == "unknown" else group
+
+
 def in_order(values: Iterable[str]) -> list[str]:
     """Distinct values in the order of their first appearance."""
     return list(dict.fromkeys(values))

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from codeii.artifacts.analyses import COLUMNS as OF_ANALYSES
+from codeii.artifacts.analyses import read_analyses
 from codeii.artifacts.audit import Audit, read_audit
 from codeii.artifacts.checkpoint import CARD, HISTORY, CheckpointCard
 from codeii.artifacts.comparisons import COLUMNS as OF_COMPARISONS
@@ -43,6 +45,7 @@ class Inputs:
     predictions: tuple[Path, ...] = ()
     scores: tuple[Path, ...] = ()
     comparisons: tuple[Path, ...] = ()
+    analyses: tuple[Path, ...] = ()
     submissions: tuple[Path, ...] = ()
     leakage: tuple[Path, ...] = ()
     tables: tuple[Path, ...] = ()
@@ -116,6 +119,7 @@ class Study:
     runs: tuple[Run, ...]
     predictions: tuple[Predictions, ...]
     scores: pd.DataFrame  # SCORE_COLUMNS and BESIDE, experiment by experiment, those not run included
+    analysed: dict[str, pd.DataFrame]  # each table of codeii.artifacts.analyses, with BESIDE
     compared: dict[str, pd.DataFrame]  # each table of codeii.artifacts.comparisons, with BESIDE and the task
     submissions: tuple[tuple[Path, Manifest], ...]
     leakage: Leakage | None
@@ -160,9 +164,10 @@ def read_study(inputs: Inputs, not_run: Mapping[str, Any] | None = None) -> Stud
     predictions = tuple(read_predictions(path) for many in inputs.predictions for path in runs_of_set(many))
     scores = [read_scores(path) for path in inputs.scores]
     comparisons = [read_comparisons(path) for path in inputs.comparisons]
+    analyses = [read_analyses(path) for path in inputs.analyses]
     submissions = tuple((path, read_manifest(path, "submission")) for path in inputs.submissions)
     leakage = [read_leakage(path) for path in inputs.leakage]
-    made: list[Any] = [*stores, *audits, *targets, *runs, *predictions, *scores, *comparisons, *leakage]
+    made: list[Any] = [*stores, *audits, *targets, *runs, *predictions, *scores, *comparisons, *analyses, *leakage]
     manifests = [item.manifest for item in made] + [manifest for _, manifest in submissions]
     return Study(
         records=_by_name(((named(store.manifest, "source"), store) for store in stores), "source"),
@@ -171,6 +176,10 @@ def read_study(inputs: Inputs, not_run: Mapping[str, Any] | None = None) -> Stud
         runs=runs,
         predictions=predictions,
         scores=_with_not_run(_stacked([(one.scores, one.manifest) for one in scores], SCORE_COLUMNS), missing),
+        analysed={
+            name: _stacked([(getattr(one, name), one.manifest) for one in analyses], columns)
+            for name, columns in OF_ANALYSES.items()
+        },
         compared=_compared(comparisons),
         submissions=submissions,
         leakage=leakage[0] if leakage else None,

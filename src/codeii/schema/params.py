@@ -1,5 +1,6 @@
 """Everything `params.yaml` may say: names, ranges, defaults, and one sentence for each."""
 
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
@@ -158,6 +159,25 @@ class Reporting(Strict):
     figures: list[Name] = Field(min_length=1, description="files of src/codeii/reporting/figures")
 
 
+class Analyses(Strict):
+    """What is looked at beyond the scores: each start of an experiment at its largest amount of training data."""
+
+    bins: int = Field(10, ge=2, le=100, description="of equal mass, in calibration curves")
+    age_bands: list[Annotated[int, Field(gt=0, lt=130)]] = Field(
+        [40, 65, 80], description="years in which an age band begins, rising; the first band begins at 0"
+    )
+    metrics: list[Name] = Field(
+        ["auroc", "auprc", "sensitivity", "specificity"], min_length=1, description="of one class, scored in subgroups"
+    )
+    fewest_exams: int = Field(20, ge=1, description="a smaller subgroup is named and not scored")
+
+    @model_validator(mode="after")
+    def _rises(self) -> "Analyses":
+        if any(high <= low for low, high in pairwise(self.age_bands)):
+            raise ValueError(f"age_bands are {self.age_bands}; each begins later than the one before")
+        return self
+
+
 class Waiver(Strict):
     """One kind of leak that is accepted, in a task or between two records, and why."""
 
@@ -210,6 +230,7 @@ class Params(Strict):
         min_length=1, description="tasks under recipes, starts, amounts of training data, seeds"
     )
     evaluation: Evaluation = Field(description="which scores are made")
+    analyses: Analyses = Field(Analyses(), description="what is looked at beyond the scores")
     reporting: Reporting = Field(description="what the report shows")
     leakage: Leakage = Field(Leakage(), description="which leaks are accepted")
     tracking: Tracking = Field(Tracking(), description="where MLflow keeps what it receives")

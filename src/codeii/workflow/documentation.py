@@ -35,6 +35,7 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("recipes.<recipe>.augmentation", recipe.Augmentation),
     ("experiments.<experiment>", words.Experiment),
     ("evaluation", words.Evaluation),
+    ("analyses", words.Analyses),
     ("reporting", words.Reporting),
     ("leakage", words.Leakage),
     ("leakage.waive.<n>", words.Waiver),

@@ -33,6 +33,7 @@ def all_jobs(declared: Params) -> list[Job]:
         jobs += [run_jobs.train_job(params, run) for run in runs_of(name, experiment)]
         jobs += [run_jobs.predict_job(params, name, model) for model in experiment.models]
         jobs += [run_jobs.evaluate_job(params, name, model) for model in experiment.models]
+        jobs += [run_jobs.analyse_job(params, name, model) for model in experiment.models]
         for model in experiment.models:
             jobs += [run_jobs.submit_job(params, name, model, source) for source in experiment.predict]
         jobs.append(run_jobs.track_job(params, name))

@@ -10,7 +10,7 @@ from codeii.schema.amounts import ALL
 from codeii.schema.labels import label_set_names
 from codeii.schema.params import Experiment, FoldSplit, HashedSplit, Params, PublishedSplit, sentence_of
 from codeii.schema.split_lists import source_of_list, split_list_names
-from codeii.workflow.plugins import check_name, model_settings, names_in
+from codeii.workflow.plugins import check_name, metrics_of_one_class, model_settings, names_in
 from codeii.workflow.weights import check_fit, check_weights
 
 RANDOM = "random"
@@ -59,6 +59,8 @@ def check_params(values: Mapping[str, Any]) -> Params:
     _check_waivers(params)
     for metric in params.evaluation.metrics:
         check_name("evaluation.metrics", metric, names_in("evaluation/metrics"))
+    for metric in params.analyses.metrics:
+        check_name("analyses.metrics", metric, metrics_of_one_class())
     for table in params.reporting.tables:
         check_name("reporting.tables", table, names_in("reporting/tables"))
     for figure in params.reporting.figures:

@@ -25,6 +25,16 @@ def check_name(path: str, name: str, accepted: list[str]) -> None:
         raise ValueError(f"{path}: {name!r} is not one of {', '.join(accepted) or '(none declared)'}.{hint}")
 
 
+def metrics_of_one_class() -> list[str]:
+    """Metrics that score one class at a time: those whose file has a `score`."""
+    trees = {name: _tree_of(PACKAGE / f"evaluation/metrics/{name}.py") for name in names_in("evaluation/metrics")}
+    return [
+        name
+        for name, tree in trees.items()
+        if any(isinstance(node, ast.FunctionDef) and node.name == "score" for node in tree.body)
+    ]
+
+
 @cache
 def model_settings(name: str) -> type[BaseModel]:
     """The `Settings` class of `models/<name>.py`, without importing torch.

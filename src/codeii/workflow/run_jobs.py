@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from codeii.schema.needs import MADE_BY, OF_REPORT
 from codeii.schema.params import Experiment, Params
 from codeii.workflow.awaiting import missing_from_tables, not_run_words
 from codeii.workflow.data_jobs import LEAKAGE_MANIFEST, targets_manifest, tensors_manifest
@@ -12,9 +13,6 @@ from codeii.workflow.plugins import docstring_hash, model_settings, needs_of
 from codeii.workflow.runs import RunKey, initial_run, runs_of
 from codeii.workflow.weights import needs_of_tensors, seen_by
 
-KIND_OF_NEED = (
-    *("records", "audits", "targets", "runs", "predictions", "scores", "comparisons", "submissions", "leakage"),
-)
 PREDICTION_BATCH = 256  # changes nothing but memory
 WEIGHTS_FOLDER = "results/weights"
 
@@ -95,6 +93,19 @@ def evaluate_job(params: Params, name: str, model: str) -> Job:
     return Job("evaluate", "scores", wildcards, f"results/scores/{name}/{model}", inputs, settings, code)
 
 
+def analyse_job(params: Params, name: str, model: str) -> Job:
+    """What is looked at beyond the scores of an experiment and model."""
+    inputs = {
+        "predictions": [f"results/predictions/{name}/{model}/manifest.json"],
+        "targets": [targets_manifest(params.experiments[name])],
+    }
+    settings = {"evaluation": params.evaluation.model_dump(), "analyses": params.analyses.model_dump()}
+    metrics = (f"codeii.evaluation.metrics.{metric}" for metric in params.analyses.metrics)
+    code = code_fingerprint("codeii.evaluation.analyse", *metrics)
+    wildcards = {"experiment": name, "model": model}
+    return Job("analyse", "analyses", wildcards, f"results/analyses/{name}/{model}", inputs, settings, code)
+
+
 def compare_job(params: Params, task: str, experiments: Mapping[str, Experiment]) -> Job:
     """What tells apart all that was trained for a task; experiments : those of the task that are run."""
     pairs = [(name, model) for name, experiment in experiments.items() for model in experiment.models]
@@ -151,12 +162,11 @@ def track_job(params: Params, name: str) -> Job:
 
 def published_jobs(params: Params, jobs: list[Job]) -> list[Job]:
     """Tables and figures, and the report that shows them; jobs : all that they may be made from."""
-    by_need = {"records": "records", "audit": "audits", "targets": "targets", "train": "runs", "predict": "predictions"}
-    by_need |= {"evaluate": "scores", "compare": "comparisons", "submit": "submissions", "leakage": "leakage"}
-    made: dict[str, list[str]] = {need: [] for need in KIND_OF_NEED}
+    of_rule = {rule: need for need, (rule, _) in MADE_BY.items()}
+    made: dict[str, list[str]] = {need: [] for need in MADE_BY}
     for job in jobs:
-        if job.rule in by_need:
-            made[by_need[job.rule]].append(job.manifest)
+        if job.rule in of_rule:
+            made[of_rule[job.rule]].append(job.manifest)
     missing = missing_from_tables(params)
     parts = []
     for rule, names in (("table", params.reporting.tables), ("figure", params.reporting.figures)):
@@ -176,7 +186,7 @@ def published_jobs(params: Params, jobs: list[Job]) -> list[Job]:
 
 def _report(params: Params, parts: list[Job], made: dict[str, list[str]]) -> Job:
     inputs = {f"{rule}s": [job.manifest for job in parts if job.rule == rule] for rule in ("table", "figure")}
-    inputs |= {kind: made[kind] for kind in ("records", "audits", "runs", "scores", "comparisons", "leakage")}
+    inputs |= {kind: made[kind] for kind in OF_REPORT}
     settings = {**params.model_dump(exclude={"tracking"}), "not_run": not_run_words(params)}
     code = code_fingerprint("codeii.reporting.report")
     return Job("report", "report", {}, "results/published", inputs, settings, code)
