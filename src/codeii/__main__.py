@@ -159,6 +159,13 @@ def _for_runs(add: Add) -> None:
     _manifests(command, "predictions", "targets", "leakage")
     command = _job(add, verbs.analyse, "codeii analyse --predictions results/predictions/.../manifest.json ...")
     _manifests(command, "predictions", "targets")
+    command = _job(add, verbs.reproduce, "codeii reproduce --scores S... --comparisons C... ...")
+    _manifests(command, "scores", "comparisons", many=True)
+    examples = ("codeii gate", "codeii gate --results runs/paper/results")
+    text = "exit codes: 0 nothing differs, 5 something does, 4 there are no verdicts or a file was changed"
+    command = _command(add, verbs.gate, "\n  ".join(examples) + f"\n\n{text}")
+    text = "of the study (default: results)"
+    command.add_argument("--results", type=Path, default=Path("results"), metavar="FOLDER", help=text)
     command = _job(add, verbs.compare, "codeii compare --scores S... --predictions P... --targets Y/manifest.json ...")
     _manifests(command, "scores", "predictions", many=True)
     _manifests(command, "targets")

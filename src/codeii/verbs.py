@@ -196,6 +196,23 @@ def analyse(args: Arguments) -> None:
     analyse(args.predictions, args.targets, args.settings, args.code, args.out)
 
 
+def reproduce(args: Arguments) -> None:
+    """Set the study beside what was published: a verdict for each cell and each claim."""
+    from codeii.reproduction.run import reproduce
+
+    reproduce(args.scores, args.comparisons, args.settings, args.code, args.out)
+
+
+def gate(args: Arguments) -> None:
+    """Print the verdicts of a finished study; ends with 5 where a number or claim differs from what was published."""
+    from codeii.checks.gate import DIFFERS, gate
+
+    text, differs = gate(args.results)
+    print(text)
+    if differs:
+        raise SystemExit(DIFFERS)
+
+
 def tracking_store(args: Arguments) -> None:
     """Create and migrate the MLflow database."""
     from codeii.tracking.run import prepare_store

@@ -24,6 +24,7 @@ from codeii.artifacts.predictions import write_prediction_set, write_predictions
 from codeii.artifacts.scores import read_scores, write_scores
 from codeii.artifacts.submission import write_submission
 from codeii.artifacts.targets import write_targets
+from codeii.artifacts.verdicts import CELL_COLUMNS, CLAIM_COLUMNS, write_verdicts
 from codeii.reporting.build import make_figure, make_table
 from codeii.reporting.study import MADE_FROM, Inputs
 from codeii.schema.averages import NO_CLASS
@@ -63,6 +64,7 @@ def made_up_study(folder, synthetic):
             prediction_set(folder / "predictions" / f"{n}-{key[0]}", *key, synthetic) for n, key in enumerate(keys)
         ),
         analyses=tuple(made_up_analyses(folder / "analyses" / name, name, synthetic) for name in EXPERIMENTS),
+        verdicts=(made_up_verdicts(folder / "verdicts", synthetic),),
         comparisons=tuple(made_up_comparisons(folder / "comparisons" / name, name, synthetic) for name in EXPERIMENTS),
         scores=tuple(made_up_scores(folder / "scores" / name, name, synthetic) for name in EXPERIMENTS),
         submissions=(made_up_submission(folder / "submission", synthetic),),
@@ -250,6 +252,29 @@ def made_up_analyses(folder, experiment, synthetic):
     return analyses(folder, tables, **made_with(synthetic))
 
 
+def made_up_verdicts(folder, synthetic):
+    """One cell beside a published number, one that we have alone; one claim."""
+    ours = (np.nan,) * 3 if synthetic else (0.9, 0.89, 0.91)
+    words = ("not comparable", "synthetic") if synthetic else ("reproduced", "")
+    alone = "synthetic" if synthetic else "no published number is known to us"
+    cell = ("ptbxl_all", "auroc", "transfer", "resnet1d", HOSTILE, f"release {HOSTILE}", *ours, 3, 71, synthetic)
+    theirs = (HOSTILE, "linear_probe", 0.925, 0.9, 0.95, "95 %", "release 1.0.3", HOSTILE, "stated")
+    nothing = ("", "", *[np.nan] * 3, "", "", "", "")
+    cells = [
+        (*words, *cell, *theirs),
+        ("not comparable", alone, *cell, *nothing),
+    ]
+    claims = [(*words, HOSTILE, "stated", "an abstract", "" if synthetic else "ptbxl_all: +0.1 (0.05 to 0.2)")]
+    return write_verdicts(
+        folder,
+        pd.DataFrame(cells, columns=list(CELL_COLUMNS)),
+        pd.DataFrame(claims, columns=list(CLAIM_COLUMNS)),
+        settings={},
+        facts={},
+        **made_with(synthetic),
+    )
+
+
 def made_up_submission(folder, synthetic):
     settings = {"source": "blind", "experiment": "pretrain", "model": "resnet1d"}
     made = {"settings": settings, "facts": {}, **made_with(synthetic)}
@@ -376,6 +401,17 @@ def test_what_is_synthetic_is_marked_where_real_data_stand_beside_it(kind, name,
     assert "PARTLY SYNTHETIC DATA" in text
     assert "(synthetic)" in text and f"{other} (synthetic)" not in text
     assert not re.search(rf">{experiment}<|<!-- {experiment} -->", text)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_no_line_shows_a_published_value_beside_a_synthetic_one(name, made):
+    page = words(made["tables", name, "synthetic"])
+    lines = [re.sub(r"<[^>]+>", " ", line) for line in re.findall(r"<tr>(.*?)</tr>", page, re.DOTALL)]
+    published = [line for line in lines if "0.925" in line]
+    assert not [line for line in published if re.search(r"0\.(9|89|91)00?\b", line.replace("0.925 (0.900–0.950)", ""))]
+    assert bool(published) == (name == "reproduction")
+    real = words(made["tables", name, "real"])
+    assert ("0.925 (0.900–0.950)</td><td" in real and "0.900 (0.890–0.910)" in real) == (name == "reproduction")
 
 
 def test_a_class_without_positives_is_not_evaluable_and_says_on_how_many_exams(made):

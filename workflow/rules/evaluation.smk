@@ -79,3 +79,28 @@ rule analyse:
         "python -m codeii analyse --predictions {input.predictions} --targets {input.targets}"
         " --settings {params.settings:q} --code {params.code}"
         " --out results/analyses/{wildcards.experiment}/{wildcards.model} &> {log}"
+
+
+rule reproduce:
+    input:
+        study.all_inputs("reproduce"),
+    output:
+        manifest="results/verdicts/manifest.json",
+        cells="results/verdicts/cells.csv",
+        claims="results/verdicts/claims.csv",
+    log:
+        "logs/reproduce.log",
+    benchmark:
+        "logs/benchmarks/reproduce/all.tsv"
+    conda:
+        "../../envs/study.yaml"
+    params:
+        settings=study.settings("reproduce"),
+        code=study.code("reproduce"),
+        inputs=study.flags("reproduce"),
+    message:
+        "Setting the study beside what was published"
+    shell:
+        "python -m codeii reproduce {params.inputs}"
+        " --settings {params.settings:q} --code {params.code}"
+        " --out results/verdicts &> {log}"

@@ -33,6 +33,7 @@ STAGES = {
     "evaluate": "evaluation",
     "compare": "evaluation",
     "analyse": "evaluation",
+    "reproduce": "evaluation",
     "submit": "submission",
     "track": "tracking",
     "table": "report",

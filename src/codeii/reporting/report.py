@@ -21,7 +21,7 @@ from codeii.schema.needs import MADE_BY
 
 REPORT, METRICS = "report.html", "metrics.json"
 SECTIONS = (
-    *("Results", "Transfer", "Fewer labels", "Pretraining", "Comparisons", "Classes"),
+    *("Claims", "Results", "Transfer", "Fewer labels", "Pretraining", "Comparisons", "Classes"),
     *("Calibration", "Subgroups", "Failures", "Data", "Runs"),
 )
 LARGEST_SVG = 700_000  # bytes; a larger figure goes into the page as its PNG where that is smaller

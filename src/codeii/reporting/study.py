@@ -21,6 +21,7 @@ from codeii.artifacts.predictions import Predictions, read_predictions, runs_of_
 from codeii.artifacts.record_store import RecordStore, read_record_store
 from codeii.artifacts.scores import SCORE_COLUMNS, read_scores
 from codeii.artifacts.targets import Targets, read_targets
+from codeii.artifacts.verdicts import Verdicts, read_verdicts
 from codeii.reporting.published_weights import weights_in_words
 from codeii.reporting.rows import NO_DATA, NO_WEIGHTS, RUN
 
@@ -46,6 +47,7 @@ class Inputs:
     scores: tuple[Path, ...] = ()
     comparisons: tuple[Path, ...] = ()
     analyses: tuple[Path, ...] = ()
+    verdicts: tuple[Path, ...] = ()
     submissions: tuple[Path, ...] = ()
     leakage: tuple[Path, ...] = ()
     tables: tuple[Path, ...] = ()
@@ -121,6 +123,7 @@ class Study:
     scores: pd.DataFrame  # SCORE_COLUMNS and BESIDE, experiment by experiment, those not run included
     analysed: dict[str, pd.DataFrame]  # each table of codeii.artifacts.analyses, with BESIDE
     compared: dict[str, pd.DataFrame]  # each table of codeii.artifacts.comparisons, with BESIDE and the task
+    verdicts: Verdicts | None
     submissions: tuple[tuple[Path, Manifest], ...]
     leakage: Leakage | None
     origin: Origin
@@ -165,9 +168,21 @@ def read_study(inputs: Inputs, not_run: Mapping[str, Any] | None = None) -> Stud
     scores = [read_scores(path) for path in inputs.scores]
     comparisons = [read_comparisons(path) for path in inputs.comparisons]
     analyses = [read_analyses(path) for path in inputs.analyses]
+    verdicts = [read_verdicts(path) for path in inputs.verdicts]
     submissions = tuple((path, read_manifest(path, "submission")) for path in inputs.submissions)
     leakage = [read_leakage(path) for path in inputs.leakage]
-    made: list[Any] = [*stores, *audits, *targets, *runs, *predictions, *scores, *comparisons, *analyses, *leakage]
+    made: list[Any] = [
+        *stores,
+        *audits,
+        *targets,
+        *runs,
+        *predictions,
+        *scores,
+        *comparisons,
+        *analyses,
+        *verdicts,
+        *leakage,
+    ]
     manifests = [item.manifest for item in made] + [manifest for _, manifest in submissions]
     return Study(
         records=_by_name(((named(store.manifest, "source"), store) for store in stores), "source"),
@@ -181,6 +196,7 @@ def read_study(inputs: Inputs, not_run: Mapping[str, Any] | None = None) -> Stud
             for name, columns in OF_ANALYSES.items()
         },
         compared=_compared(comparisons),
+        verdicts=verdicts[0] if verdicts else None,
         submissions=submissions,
         leakage=leakage[0] if leakage else None,
         origin=origin_of(manifest.synthetic for manifest in manifests),

@@ -178,6 +178,13 @@ class Analyses(Strict):
         return self
 
 
+class Reproduction(Strict):
+    """When a number of ours counts as the published one: two one-sided tests over seeds."""
+
+    equivalence_margin: float = Field(0.01, gt=0, lt=0.5, description="distance within which both count as the same")
+    alpha: float = Field(0.05, gt=0, lt=0.5, description="level of each of the two tests")
+
+
 class Waiver(Strict):
     """One kind of leak that is accepted, in a task or between two records, and why."""
 
@@ -230,6 +237,7 @@ class Params(Strict):
         min_length=1, description="tasks under recipes, starts, amounts of training data, seeds"
     )
     evaluation: Evaluation = Field(description="which scores are made")
+    reproduction: Reproduction = Field(Reproduction(), description="when a published number is met")
     analyses: Analyses = Field(Analyses(), description="what is looked at beyond the scores")
     reporting: Reporting = Field(description="what the report shows")
     leakage: Leakage = Field(Leakage(), description="which leaks are accepted")

@@ -36,6 +36,7 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("experiments.<experiment>", words.Experiment),
     ("evaluation", words.Evaluation),
     ("analyses", words.Analyses),
+    ("reproduction", words.Reproduction),
     ("reporting", words.Reporting),
     ("leakage", words.Leakage),
     ("leakage.waive.<n>", words.Waiver),

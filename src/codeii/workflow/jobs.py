@@ -7,6 +7,7 @@ from codeii.workflow import data_jobs, run_jobs
 from codeii.workflow.awaiting import what_can_run
 from codeii.workflow.job import Job
 from codeii.workflow.runs import chosen_experiments, runs_of
+from codeii.workflow.verdict_jobs import reproduce_job
 
 
 def all_jobs(declared: Params) -> list[Job]:
@@ -40,6 +41,7 @@ def all_jobs(declared: Params) -> list[Job]:
     for task in tasks:
         of_task = {name: experiment for name, experiment in experiments.items() if experiment.task == task}
         jobs.append(run_jobs.compare_job(params, task, of_task))
+    jobs.append(reproduce_job(declared, jobs))
     return [*jobs, *run_jobs.published_jobs(declared, jobs)]
 
 

@@ -6,7 +6,6 @@ that it can judge. Above 1 the network was too sure, below 1 not sure enough. EC
 classes together; differences have intervals over resampled patients. Thresholds and rankings do not change.
 """
 
-import numpy as np
 import pandas as pd
 
 from codeii.reporting.part import Part, not_run
@@ -32,7 +31,7 @@ def rows(study: Study) -> tuple[Part, ...]:
         line |= {"Start": of["start"], "Training data": amount_words(of["fraction"], of["per_class"])}
         line["Temperature"] = f"{of['temperature']:.2f}"
         for name, word in WORDS.items():
-            before, after, change, low, high = by_score.loc[name, list(ENDS)].to_numpy(np.float64).tolist()
+            before, after, change, low, high = [float(by_score[column][name]) for column in ENDS]
             line[word] = f"{number(before)} to {number(after)}"
             if name != "ece":
                 line[f"{word}, change"] = difference(change, low, high)
