@@ -11,7 +11,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study test lint docs lock benchmarks clean
+.PHONY: help setup study test lint docs screenshots lock benchmarks clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -50,6 +50,9 @@ $(READY): envs/requirements.lock envs/torch.lock pyproject.toml
 docs: $(READY) ## config/README.md, the schema of params.yaml, and the README's picture from the finished study
 	@$(BIN)/python -c 'from pathlib import Path; from codeii.workflow.documentation import write_documentation as w; w(Path("config"))'
 	@test ! -d results/published || cp results/published/figures/few_shot/figure.png docs/images/few_shot.png
+
+screenshots: $(READY) ## docs/images/report_*.png from the finished study (needs Chromium)
+	@$(BIN)/python benchmarks/screenshots.py
 
 lock: ## resolve envs/requirements.in again (needs the network)
 	@$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-annotate --no-header \

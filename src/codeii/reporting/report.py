@@ -5,6 +5,7 @@ import math
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import yaml
 from codeii.artifacts.atomic import write_json, write_text
 from codeii.artifacts.manifest import Manifest, environment, load_manifest, read_manifest, sha256_of, write_manifest
 from codeii.reporting.build import CAPTION, FIGURE_PNG, FIGURE_SVG, TABLE_HTML
+from codeii.reporting.limits import limits
 from codeii.reporting.part import TEMPLATES
 from codeii.reporting.part import environment as templates
 from codeii.reporting.rows import amount_words
@@ -77,11 +79,15 @@ def _page(
 ) -> str:
     """The page as HTML; every value but the finished fragments is escaped on the way in."""
     template = templates().get_template("report.html.j2")
+    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     return template.render(
         title=settings["study"],
         warning=warning,
         style=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
+        script=script,
+        script_hash=f"sha256-{b64encode(sha256(script.encode()).digest()).decode()}",
         sections=sections(shown),
+        limits=limits(settings, warning),
         sources=[_source(manifest) for _, manifest in behind if manifest.kind == "records"],
         runs=_runs_in_words(behind),
         not_run=not_run_experiments(settings),
