@@ -21,6 +21,7 @@ include: "workflow/rules/prediction.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/tracking.smk"
 include: "workflow/rules/reporting.smk"
+include: "workflow/rules/documents.smk"
 
 
 localrules:
@@ -31,6 +32,7 @@ rule all:
     default_target: True
     input:
         report="results/published/report.html",
+        documents=study.manifests("documents"),
         audits=study.manifests("audit"),
         submissions=study.manifests("submit"),
         tracking=study.manifests("track"),

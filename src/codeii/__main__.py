@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from codeii import verbs
-from codeii.schema.needs import NEEDS, OF_REPORT
+from codeii.schema.needs import NEEDS, OF_REPORT, OF_RESULTS
 
 BAD_DATA, BROKEN = 3, 4  # argparse itself exits with 2
 INTERRUPTED = 130  # as shells say it
@@ -226,6 +226,10 @@ def _for_report(add: Add) -> None:
         _manifests(command, *NEEDS, many=True)
     command = _job(add, verbs.report, "codeii report --tables T... --figures F... --out results/published ...")
     _manifests(command, "tables", "figures", *OF_REPORT, many=True)
+    command = _job(add, verbs.results, "codeii results --records R... --runs C... --scores S... ...")
+    _manifests(command, *OF_RESULTS, many=True)
+    example = "codeii documents --results results/published/results/manifest.json ..."
+    _manifests(_job(add, verbs.documents, example), "results")
 
 
 def _command(add: Add, run: Verb, example: str) -> argparse.ArgumentParser:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codeii.schema.needs import NEEDS, OF_REPORT
+from codeii.schema.needs import NEEDS, OF_REPORT, OF_RESULTS
 
 if TYPE_CHECKING:
     from codeii.reporting.study import Inputs
@@ -267,6 +267,20 @@ def report(args: Arguments) -> None:
     from codeii.reporting.report import make_report
 
     make_report(_reported(args, ("tables", "figures", *OF_REPORT)), args.settings, args.code, args.out)
+
+
+def results(args: Arguments) -> None:
+    """Put everything the study found into one file for programs."""
+    from codeii.documents.gather import gather
+
+    gather({need: getattr(args, need) for need in OF_RESULTS}, args.settings, args.code, args.out)
+
+
+def documents(args: Arguments) -> None:
+    """Write model cards, data cards, checklists, an artifact appendix and a crate from the results."""
+    from codeii.documents.build import write_documents
+
+    write_documents(args.results, args.settings, args.code, args.out)
 
 
 def verify(args: Arguments) -> None:

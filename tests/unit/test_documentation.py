@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from codeii.workflow.documentation import params_schema, settings_table
+from codeii.workflow.documentation import params_schema, results_schema, settings_table
 
 ROOT = Path(__file__).parents[2]
 NAME_IN_THE_LOCK = {"pytorch": "torch", "matplotlib-base": "matplotlib"}
@@ -44,6 +44,7 @@ def test_the_conda_environment_has_everything_the_package_imports() -> None:
     environment = yaml.safe_load((ROOT / "envs/study.yaml").read_text())
     text = json.dumps(environment)
     of_module = {"sklearn": "scikit-learn", "yaml": "pyyaml", "torch": "pytorch", "ecg_plot": "ecg-plot"}
+    of_module["markupsafe"] = "jinja2"  # comes with it, and is its interface
     apart = {"codeii", "snakemake"}  # snakemake runs the rules, it is not inside them
 
     for path in (ROOT / "src").rglob("*.py"):
@@ -67,3 +68,8 @@ def test_dvc_stages_name_paths_and_parameters_that_exist(stage: str) -> None:
     for name in stages[stage]["params"]:
         assert name in params or name == "tracking", name
     assert all(options == {"persist": True} for out in stages[stage]["outs"] for options in out.values())
+
+
+def test_the_schema_of_results_is_current() -> None:
+    found = (ROOT / "config/results.schema.json").read_text()
+    assert json.loads(found) == json.loads(results_schema()), "run: make docs"

@@ -14,7 +14,20 @@ import yaml
 from codeii.workflow.load import merge
 
 ROOT = Path(__file__).parents[2]
-COPIED = ("Snakefile", "workflow", "profiles", "src", "envs", "config", "dvc.yaml", ".dvc", ".dvcignore", ".gitignore")
+COPIED = (
+    "Snakefile",
+    "LICENSE",
+    "CITATION.cff",
+    "workflow",
+    "profiles",
+    "src",
+    "envs",
+    "config",
+    "dvc.yaml",
+    ".dvc",
+    ".dvcignore",
+    ".gitignore",
+)
 BIN = Path(sys.executable).parent
 STORES = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
 

@@ -39,6 +39,8 @@ STAGES = {
     "table": "report",
     "figure": "report",
     "report": "report",
+    "results": "report",
+    "documents": "report",
 }
 
 

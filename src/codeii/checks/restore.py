@@ -41,6 +41,8 @@ WITHOUT = {
     "table": "the report cannot be made again",
     "figure": "the report cannot be made again",
     "report": "there is no page to read",
+    "results": "cards, checklists and the crate cannot be made again",
+    "documents": "there are no cards, checklists and crate to hand in",
     "tracking": "Snakemake logs to MLflow again, from runs and scores, and trains nothing for it",
 }
 READY = Path("results/tracking/ready.json")

@@ -25,7 +25,7 @@ STAGES = {
     "runs": (*DATA, "checkpoint", "prediction_set", "submission"),
     "scores": (*DATA, "checkpoint", "prediction_set", "submission", "scores"),
 }
-ALL = (*STAGES["scores"], "table", "figure", "report")
+ALL = (*STAGES["scores"], "table", "figure", "report", "results", "documents")
 
 
 @dataclass(frozen=True, slots=True)

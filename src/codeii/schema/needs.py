@@ -15,5 +15,7 @@ MADE_BY = {
     "leakage": ("leakage", "leakage"),
 }
 NEEDS = tuple(MADE_BY)
+# what results.json holds: the scores of predictions stand for these
+OF_RESULTS = tuple(need for need in MADE_BY if need != "predictions")
 # what the report says of its own, beside finished tables and figures
 OF_REPORT = ("records", "audits", "runs", "scores", "comparisons", "analyses", "verdicts", "leakage")

@@ -1,4 +1,4 @@
-"""The JSON schema of params.yaml and the table of settings, both from the models in `schema/params.py`."""
+"""The JSON schemas of params.yaml and results.json and the table of settings, from the models in `schema/`."""
 
 import json
 from pathlib import Path
@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from codeii.artifacts.atomic import write_text
 from codeii.schema import params as words
 from codeii.schema import published, recipe, weights
+from codeii.schema.results import Results
 from codeii.workflow.plugins import model_settings, names_in
 
 SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
@@ -47,6 +48,11 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
 def params_schema() -> str:
     """JSON schema of params.yaml, for editors (`# yaml-language-server: $schema=config/params.schema.json`)."""
     return json.dumps(words.Params.model_json_schema(), indent=1, sort_keys=True) + "\n"
+
+
+def results_schema() -> str:
+    """JSON schema of results.json, for programs that read it."""
+    return json.dumps(Results.model_json_schema(), indent=1, sort_keys=True) + "\n"
 
 
 def settings_table() -> str:
@@ -92,7 +98,8 @@ MARK = "<!-- The rest is generated from src/codeii/schema/params.py by `make doc
 
 
 def write_documentation(config: Path) -> None:
-    """Write the schema, and the table below the mark of `README.md`, in the folder `config`."""
+    """Write both schemas, and the table below the mark of `README.md`, in the folder `config`."""
     write_text(config / "params.schema.json", params_schema())
+    write_text(config / "results.schema.json", results_schema())
     above = (config / "README.md").read_text(encoding="utf-8").split(MARK)[0]
     write_text(config / "README.md", f"{above}{MARK}\n{settings_table()}")

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from codeii.schema.params import Experiment, Params
 from codeii.workflow import data_jobs, run_jobs
 from codeii.workflow.awaiting import what_can_run
+from codeii.workflow.document_jobs import document_jobs
 from codeii.workflow.job import Job
 from codeii.workflow.runs import chosen_experiments, runs_of
 from codeii.workflow.verdict_jobs import reproduce_job
@@ -42,7 +43,7 @@ def all_jobs(declared: Params) -> list[Job]:
         of_task = {name: experiment for name, experiment in experiments.items() if experiment.task == task}
         jobs.append(run_jobs.compare_job(params, task, of_task))
     jobs.append(reproduce_job(declared, jobs))
-    return [*jobs, *run_jobs.published_jobs(declared, jobs)]
+    return [*jobs, *run_jobs.published_jobs(declared, jobs), *document_jobs(declared, jobs)]
 
 
 def _weights_of(params: Params, experiments: dict[str, Experiment]) -> list[str]:
