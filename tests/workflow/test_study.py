@@ -64,7 +64,7 @@ def test_a_model_edit_lists_exactly_its_runs_and_what_follows(finished: Checkout
         planned = finished.planned()
     assert planned.pop("train") == 2 + 4 + 4 + 4
     assert planned.pop("predict") == 4
-    after = {"evaluate", "analyse", "compare", "reproduce", "submit", "track", "table", "figure", "report"}
+    after = {"evaluate", "analyse", "compare", "explain", "reproduce", "submit", "track", "table", "figure", "report"}
     assert set(planned) <= after
 
 

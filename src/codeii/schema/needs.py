@@ -10,10 +10,11 @@ MADE_BY = {
     "scores": ("evaluate", "scores"),
     "comparisons": ("compare", "comparisons"),
     "analyses": ("analyse", "analyses"),
+    "explanations": ("explain", "explanations"),
     "verdicts": ("reproduce", "verdicts"),
     "submissions": ("submit", "submission"),
     "leakage": ("leakage", "leakage"),
 }
 NEEDS = tuple(MADE_BY)
 # what the report says of its own, beside finished tables and figures
-OF_REPORT = ("records", "audits", "runs", "scores", "comparisons", "analyses", "verdicts", "leakage")
+OF_REPORT = ("records", "audits", "runs", "scores", "comparisons", "analyses", "explanations", "verdicts", "leakage")
