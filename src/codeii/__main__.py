@@ -159,6 +159,8 @@ def _for_runs(add: Add) -> None:
     _manifests(command, "predictions", "targets", "leakage")
     command = _job(add, verbs.analyse, "codeii analyse --predictions results/predictions/.../manifest.json ...")
     _manifests(command, "predictions", "targets")
+    command = _job(add, verbs.explain, "codeii explain --checkpoint results/runs/.../seed0/manifest.json ...")
+    _manifests(command, "checkpoint", "tensors", "targets", "scores")
     command = _job(add, verbs.reproduce, "codeii reproduce --scores S... --comparisons C... ...")
     _manifests(command, "scores", "comparisons", many=True)
     examples = ("codeii gate", "codeii gate --results runs/paper/results")

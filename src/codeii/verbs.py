@@ -196,6 +196,14 @@ def analyse(args: Arguments) -> None:
     analyse(args.predictions, args.targets, args.settings, args.code, args.out)
 
 
+def explain(args: Arguments) -> None:
+    """Choose what a network got wrong, and say on which samples its answers rest."""
+    from codeii.prediction.explain import explain
+
+    inputs = (args.checkpoint, args.tensors, args.targets, args.scores)
+    explain(*inputs, args.settings, args.code, args.out)
+
+
 def reproduce(args: Arguments) -> None:
     """Set the study beside what was published: a verdict for each cell and each claim."""
     from codeii.reproduction.run import reproduce

@@ -98,7 +98,7 @@ def test_headings_descend_one_by_one_and_claims_come_first(opened: tuple[Page, S
     assert levels[0] == 1 and levels.count(1) == 1
     assert all(later - earlier <= 1 for earlier, later in pairwise(levels))
     titles = page.locator("h2").all_inner_texts()
-    assert titles[:2] == ["What was run", "Claims"] and {"Limits", "Where each number comes from"} <= set(titles)
+    assert titles[:2] == ["Claims", "What was run"] and {"Limits", "Where each number comes from"} <= set(titles)
     targets = page.evaluate("[...document.querySelectorAll('nav a')].map((one) => one.getAttribute('href'))")
     assert all(page.locator(target).count() == 1 for target in targets)
 

@@ -19,6 +19,8 @@ from codeii.artifacts.analyses import POOLED
 from codeii.artifacts.audit import Check, Finding, Histogram, Known, Report, write_audit
 from codeii.artifacts.checkpoint import CheckpointCard, write_checkpoint
 from codeii.artifacts.comparisons import COLUMNS
+from codeii.artifacts.explanations import COLUMNS as OF_EXPLANATIONS
+from codeii.artifacts.explanations import write_explanations
 from codeii.artifacts.leakage import FINDING_COLUMNS, OVERLAP_COLUMNS, write_leakage
 from codeii.artifacts.predictions import write_prediction_set, write_predictions
 from codeii.artifacts.scores import read_scores, write_scores
@@ -64,6 +66,7 @@ def made_up_study(folder, synthetic):
             prediction_set(folder / "predictions" / f"{n}-{key[0]}", *key, synthetic) for n, key in enumerate(keys)
         ),
         analyses=tuple(made_up_analyses(folder / "analyses" / name, name, synthetic) for name in EXPERIMENTS),
+        explanations=(made_up_explanations(folder / "explanations" / "transfer", synthetic),),
         verdicts=(made_up_verdicts(folder / "verdicts", synthetic),),
         comparisons=tuple(made_up_comparisons(folder / "comparisons" / name, name, synthetic) for name in EXPERIMENTS),
         scores=tuple(made_up_scores(folder / "scores" / name, name, synthetic) for name in EXPERIMENTS),
@@ -250,6 +253,20 @@ def made_up_analyses(folder, experiment, synthetic):
             (*arm, true, called, 10, 3, 0.3, 20, 1, 0.05) for true, called in (("normal", HOSTILE), (HOSTILE, "normal"))
         ]
     return analyses(folder, tables, **made_with(synthetic))
+
+
+def made_up_explanations(folder, synthetic):
+    """A missed and a wrong answer on records of the source, and a right one."""
+    cases = [
+        ("missed", f"r1{HOSTILE}", "normal", 0.1, 0.5, f"normal {HOSTILE}", "", 0.01, 0.4),
+        ("called wrongly", f"r2{HOSTILE}", HOSTILE, 0.9, 0.5, "", HOSTILE, -0.01, 0.5),
+        ("called rightly", f"r0{HOSTILE}", HOSTILE, 0.8, 0.5, HOSTILE, HOSTILE, 0.0, 0.6),
+    ]
+    facts = {"experiment": "transfer", "model": "resnet1d", "start": "finetuned", "seed": 0, "source": "made_up"}
+    facts |= {"leads": ["I", "II"], "rate_hz": 25, "unit": "mV", "bound": 0.7, "agreement": 0.5, "passed": True}
+    signal = np.random.default_rng(0).standard_normal((3, 2, 40)).astype(np.float32)
+    table = pd.DataFrame(cases, columns=list(OF_EXPLANATIONS))
+    return write_explanations(folder, table, signal, -signal, settings={}, facts=facts, **made_with(synthetic))
 
 
 def made_up_verdicts(folder, synthetic):

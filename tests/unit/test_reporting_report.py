@@ -1,10 +1,14 @@
 import json
 import re
+from base64 import b64encode
+from hashlib import sha256
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
 from codeii.artifacts.manifest import IntegrityError, write_manifest
+from codeii.reporting import report
 from codeii.reporting.part import Part, caption_html, table_html
 from codeii.reporting.report import Shown, image_uri, make_report, not_run_experiments, sections
 from codeii.reporting.study import ALL_SYNTHETIC, PARTLY_SYNTHETIC, Inputs
@@ -80,13 +84,18 @@ class Links(HTMLParser):
                 self.links.append(value)
 
 
-def test_the_page_fetches_nothing_and_runs_nothing(tmp_path):
+def test_the_page_fetches_nothing_and_runs_its_own_script_alone(tmp_path):
     page = a_report(tmp_path)
     found = Links()
     found.feed(page)
     assert [address for address in found.fetched if not address.startswith("data:image/")] == []
-    assert {link for link in found.links if not link.startswith("#")} == {"https://doi.org/10.1/x"}
-    assert not {"script", "iframe", "object", "embed", "link"} & set(found.tags)
+    beside = {"documents/index.md", "results/results.json"}  # below the page's own folder
+    assert {link for link in found.links if not link.startswith("#")} == {"https://doi.org/10.1/x", *beside}
+    assert not {"iframe", "object", "embed", "link"} & set(found.tags) and found.tags.count("script") == 1
+    (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    allowed = b64encode(sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{allowed}'\"" in page
+    assert script == (Path(report.__file__).parent / "report.js").read_text()
     assert "url(" not in page and "@import" not in page
     assert "default-src 'none'" in page
 
@@ -98,7 +107,7 @@ def test_every_link_inside_the_page_has_its_place(tmp_path):
 
 def test_hostile_text_stays_text(tmp_path):
     page = a_report(tmp_path)
-    assert "<script" not in page
+    assert page.count("<script") == 1
     assert page.count("&lt;script&gt;") >= 6
 
 

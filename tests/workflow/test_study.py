@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from zipfile import ZipFile
 
 import pandas as pd
 import pytest
@@ -52,6 +53,24 @@ def test_a_second_run_has_nothing_to_do(finished: Checkout) -> None:
     assert "Nothing to be done" in finished.snakemake()
 
 
+def test_snakemakes_own_report_has_every_part_under_its_section_with_its_caption(finished: Checkout) -> None:
+    finished.snakemake("--report", "snakemake_report.zip")
+    with ZipFile(finished.folder / "snakemake_report.zip") as archive:
+        (page,) = (name for name in archive.namelist() if name.endswith("report.html") and "data" not in name)
+        text = archive.read(page).decode()
+    for word in ("The page", "Claims", "Comparisons", "Failures", "Whether data are"):
+        assert word in text
+    assert "which differences between trained networks are more than" in " ".join(text.split())
+
+
+def test_no_number_of_a_synthetic_study_is_set_beside_a_published_one(finished: Checkout) -> None:
+    said = finished.run("python", "-m", "codeii", "gate")
+    assert "published numbers: 0 reproduced, 0 differs" in said
+    cells = pd.read_csv(finished.folder / "results/verdicts/cells.csv")
+    made_up = cells[cells["synthetic"]]
+    assert len(made_up) and made_up["ours"].isna().all() and set(made_up["why"]) == {"synthetic"}
+
+
 def test_a_comment_edit_lists_nothing(finished: Checkout) -> None:
     model = finished.folder / "src/codeii/models/resnet1d.py"
     with edited(model, "class Block(nn.Module):", "# a remark\n\n\nclass Block(nn.Module):"):
@@ -64,7 +83,8 @@ def test_a_model_edit_lists_exactly_its_runs_and_what_follows(finished: Checkout
         planned = finished.planned()
     assert planned.pop("train") == 2 + 4 + 4 + 4
     assert planned.pop("predict") == 4
-    after = {"evaluate", "analyse", "compare", "reproduce", "submit", "track", "table", "figure", "report"}
+    after = {"evaluate", "analyse", "compare", "explain", "reproduce", "submit", "track", "table", "figure", "report"}
+    after |= {"results", "documents"}
     assert set(planned) <= after
 
 

@@ -9,6 +9,9 @@ study = study_of(config, workflow)
 shell.prefix(shell_prefix())
 
 
+report: "../report/workflow.rst"
+
+
 wildcard_constraints:
     source="[a-z0-9_]+",
     version="[A-Za-z0-9._-]+",

@@ -52,3 +52,32 @@ rule submit:
         "python -m codeii submit --checkpoints {input.checkpoints} --tensors {input.tensors}"
         " --settings {params.settings:q} --code {params.code}"
         " --out results/submissions/{wildcards.source}/{wildcards.experiment}/{wildcards.model} &> {log}"
+
+
+rule explain:
+    input:
+        checkpoint=study.inputs("explain", "checkpoint"),
+        tensors=study.inputs("explain", "tensors"),
+        targets=study.inputs("explain", "targets"),
+        scores=study.inputs("explain", "scores"),
+    output:
+        manifest="results/explanations/{experiment}/{model}/manifest.json",
+        cases="results/explanations/{experiment}/{model}/cases.csv",
+        attributions="results/explanations/{experiment}/{model}/attributions.npz",
+    log:
+        "logs/explain/{experiment}/{model}.log",
+    benchmark:
+        "logs/benchmarks/explain/{experiment}/{model}.tsv"
+    conda:
+        "../../envs/study.yaml"
+    threads: study.threads
+    params:
+        settings=study.settings("explain"),
+        code=study.code("explain"),
+    message:
+        "What {wildcards.model} gets wrong on {wildcards.experiment}, and on which samples it rests"
+    shell:
+        "python -m codeii explain --checkpoint {input.checkpoint} --tensors {input.tensors}"
+        " --targets {input.targets} --scores {input.scores}"
+        " --settings {params.settings:q} --code {params.code}"
+        " --out results/explanations/{wildcards.experiment}/{wildcards.model} &> {log}"

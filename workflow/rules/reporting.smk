@@ -4,7 +4,12 @@ rule table:
     output:
         manifest="results/published/tables/{name}/manifest.json",
         csv="results/published/tables/{name}/table.csv",
-        html="results/published/tables/{name}/table.html",
+        html=report(
+            "results/published/tables/{name}/table.html",
+            caption="../report/part.rst",
+            category=study.section("table"),
+            labels={"part": "{name}", "kind": "table"},
+        ),
     log:
         "logs/table/{name}.log",
     benchmark:
@@ -14,6 +19,7 @@ rule table:
     params:
         settings=study.settings("table"),
         code=study.code("table"),
+        caption=study.caption("table"),
         inputs=study.flags("table"),
     message:
         "Table {wildcards.name}"
@@ -29,7 +35,12 @@ rule figure:
     output:
         manifest="results/published/figures/{name}/manifest.json",
         svg="results/published/figures/{name}/figure.svg",
-        png="results/published/figures/{name}/figure.png",
+        png=report(
+            "results/published/figures/{name}/figure.png",
+            caption="../report/part.rst",
+            category=study.section("figure"),
+            labels={"part": "{name}", "kind": "figure"},
+        ),
         caption="results/published/figures/{name}/caption.html",
     log:
         "logs/figure/{name}.log",
@@ -40,6 +51,7 @@ rule figure:
     params:
         settings=study.settings("figure"),
         code=study.code("figure"),
+        caption=study.caption("figure"),
         inputs=study.flags("figure"),
     message:
         "Figure {wildcards.name}"
@@ -54,7 +66,12 @@ rule report:
         study.all_inputs("report"),
     output:
         manifest="results/published/manifest.json",
-        page="results/published/report.html",
+        page=report(
+            "results/published/report.html",
+            caption="../report/page.rst",
+            category="The page",
+            labels={"part": "report", "kind": "page"},
+        ),
         metrics="results/published/metrics.json",
     log:
         "logs/report.log",

@@ -23,4 +23,4 @@ rule all_runs:
 
 rule all_scores:
     input:
-        study.manifests("evaluate", "compare", "analyse", "reproduce"),
+        study.manifests("evaluate", "compare", "analyse", "explain", "reproduce"),

@@ -33,6 +33,7 @@ STAGES = {
     "evaluate": "evaluation",
     "compare": "evaluation",
     "analyse": "evaluation",
+    "explain": "evaluation",
     "reproduce": "evaluation",
     "submit": "submission",
     "track": "tracking",

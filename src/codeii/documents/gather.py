@@ -11,6 +11,7 @@ from codeii.artifacts.analyses import read_analyses
 from codeii.artifacts.audit import read_audit
 from codeii.artifacts.comparisons import COLUMNS as OF_COMPARISONS
 from codeii.artifacts.comparisons import read_comparisons
+from codeii.artifacts.explanations import read_explanations
 from codeii.artifacts.leakage import read_leakage
 from codeii.artifacts.manifest import Manifest, environment, load_manifest, sha256_of
 from codeii.artifacts.results import write_results
@@ -32,9 +33,11 @@ WARNINGS: dict[Origin, str] = {
 TABLES: dict[str, tuple[Any, tuple[str, ...]]] = {
     "comparisons": (read_comparisons, tuple(OF_COMPARISONS)),
     "analyses": (read_analyses, tuple(OF_ANALYSES)),
+    "explanations": (read_explanations, ("cases",)),
     "verdicts": (read_verdicts, ("cells", "claims")),
     "leakage": (read_leakage, ("findings", "overlaps")),
 }
+RUN = ("experiment", "model", "start", "seed")
 
 
 def gather(inputs: Inputs, settings: Mapping[str, Any], code: str, folder: Path) -> None:
@@ -94,7 +97,13 @@ def _tables(need: str, paths: Sequence[Path]) -> dict[str, Table] | None:
         return None
     read, names = TABLES[need]
     made = [read(path) for path in paths]
-    return {name: _one_below_the_other([getattr(one, name) for one in made]) for name in names}
+    return {name: _one_below_the_other([_named(getattr(one, name), one.manifest) for one in made]) for name in names}
+
+
+def _named(frame: pd.DataFrame, manifest: Manifest) -> pd.DataFrame:
+    """A table that does not say which run it is of, beside its run."""
+    of_run = {name: manifest.facts[name] for name in RUN if name in manifest.facts and name not in frame}
+    return pd.concat([pd.DataFrame(of_run, index=frame.index), frame], axis=1) if of_run else frame
 
 
 def _one_below_the_other(frames: Sequence[pd.DataFrame], columns: Sequence[str] = ()) -> Table:

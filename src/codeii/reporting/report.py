@@ -87,6 +87,7 @@ def _page(
         script=script,
         script_hash=f"sha256-{b64encode(sha256(script.encode()).digest()).decode()}",
         sections=sections(shown),
+        first=SECTIONS[0],  # before everything else
         limits=limits(settings, warning),
         sources=[_source(manifest) for _, manifest in behind if manifest.kind == "records"],
         runs=_runs_in_words(behind),

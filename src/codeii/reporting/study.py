@@ -15,6 +15,7 @@ from codeii.artifacts.audit import Audit, read_audit
 from codeii.artifacts.checkpoint import CARD, HISTORY, CheckpointCard
 from codeii.artifacts.comparisons import COLUMNS as OF_COMPARISONS
 from codeii.artifacts.comparisons import Comparisons, read_comparisons
+from codeii.artifacts.explanations import Explanations, read_explanations
 from codeii.artifacts.leakage import Leakage, read_leakage
 from codeii.artifacts.manifest import IntegrityError, Manifest, read_manifest
 from codeii.artifacts.predictions import Predictions, read_predictions, runs_of_set
@@ -47,6 +48,7 @@ class Inputs:
     scores: tuple[Path, ...] = ()
     comparisons: tuple[Path, ...] = ()
     analyses: tuple[Path, ...] = ()
+    explanations: tuple[Path, ...] = ()
     verdicts: tuple[Path, ...] = ()
     submissions: tuple[Path, ...] = ()
     leakage: tuple[Path, ...] = ()
@@ -123,6 +125,7 @@ class Study:
     scores: pd.DataFrame  # SCORE_COLUMNS and BESIDE, experiment by experiment, those not run included
     analysed: dict[str, pd.DataFrame]  # each table of codeii.artifacts.analyses, with BESIDE
     compared: dict[str, pd.DataFrame]  # each table of codeii.artifacts.comparisons, with BESIDE and the task
+    explanations: tuple[Explanations, ...]
     verdicts: Verdicts | None
     submissions: tuple[tuple[Path, Manifest], ...]
     leakage: Leakage | None
@@ -168,6 +171,7 @@ def read_study(inputs: Inputs, not_run: Mapping[str, Any] | None = None) -> Stud
     scores = [read_scores(path) for path in inputs.scores]
     comparisons = [read_comparisons(path) for path in inputs.comparisons]
     analyses = [read_analyses(path) for path in inputs.analyses]
+    explanations = tuple(read_explanations(path) for path in inputs.explanations)
     verdicts = [read_verdicts(path) for path in inputs.verdicts]
     submissions = tuple((path, read_manifest(path, "submission")) for path in inputs.submissions)
     leakage = [read_leakage(path) for path in inputs.leakage]
@@ -180,6 +184,7 @@ def read_study(inputs: Inputs, not_run: Mapping[str, Any] | None = None) -> Stud
         *scores,
         *comparisons,
         *analyses,
+        *explanations,
         *verdicts,
         *leakage,
     ]
@@ -196,6 +201,7 @@ def read_study(inputs: Inputs, not_run: Mapping[str, Any] | None = None) -> Stud
             for name, columns in OF_ANALYSES.items()
         },
         compared=_compared(comparisons),
+        explanations=explanations,
         verdicts=verdicts[0] if verdicts else None,
         submissions=submissions,
         leakage=leakage[0] if leakage else None,

@@ -10,7 +10,7 @@ from codeii.reproduction.published import Claim
 
 Row = tuple[Any, ...]
 METRIC, MACRO = "auroc", "macro"
-BLIND = "the labels of CODE-II-test are withheld: `codeii submit` writes the predictions file for it"
+BLIND = "the labels of CODE-II-test are withheld; codeii submit writes the predictions file for it"
 
 
 def claim_rows(

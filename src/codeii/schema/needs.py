@@ -10,6 +10,7 @@ MADE_BY = {
     "scores": ("evaluate", "scores"),
     "comparisons": ("compare", "comparisons"),
     "analyses": ("analyse", "analyses"),
+    "explanations": ("explain", "explanations"),
     "verdicts": ("reproduce", "verdicts"),
     "submissions": ("submit", "submission"),
     "leakage": ("leakage", "leakage"),
@@ -18,4 +19,4 @@ NEEDS = tuple(MADE_BY)
 # what results.json holds: the scores of predictions stand for these
 OF_RESULTS = tuple(need for need in MADE_BY if need != "predictions")
 # what the report says of its own, beside finished tables and figures
-OF_REPORT = ("records", "audits", "runs", "scores", "comparisons", "analyses", "verdicts", "leakage")
+OF_REPORT = ("records", "audits", "runs", "scores", "comparisons", "analyses", "explanations", "verdicts", "leakage")

@@ -185,6 +185,15 @@ class Reproduction(Strict):
     alpha: float = Field(0.05, gt=0, lt=0.5, description="level of each of the two tests")
 
 
+class Explanation(Strict):
+    """Whose mistakes are drawn, and on which samples its answers rest."""
+
+    experiments: list[Name] = Field([], description="explained with the last start, all data, first seed of each model")
+    cases: int = Field(3, ge=1, le=50, description="of each kind: missed, called wrongly, called rightly")
+    steps: int = Field(32, ge=8, le=1000, description="of integrated gradients; more leave a smaller gap")
+    bound: float = Field(0.7, gt=0, le=1, description="largest mean correlation with a network of random weights")
+
+
 class Waiver(Strict):
     """One kind of leak that is accepted, in a task or between two records, and why."""
 
@@ -237,6 +246,7 @@ class Params(Strict):
         min_length=1, description="tasks under recipes, starts, amounts of training data, seeds"
     )
     evaluation: Evaluation = Field(description="which scores are made")
+    explanation: Explanation = Field(Explanation(), description="whose mistakes are drawn")
     reproduction: Reproduction = Field(Reproduction(), description="when a published number is met")
     analyses: Analyses = Field(Analyses(), description="what is looked at beyond the scores")
     reporting: Reporting = Field(description="what the report shows")

@@ -179,6 +179,7 @@ class Results(Block):
     scores: Table
     comparisons: dict[str, Table] | None = None
     analyses: dict[str, Table] | None = None
+    explanations: dict[str, Table] | None = None
     verdicts: dict[str, Table] | None = None
     leakage: dict[str, Table] | None = None
     provenance: list[Provenance]

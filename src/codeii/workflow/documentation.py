@@ -38,6 +38,7 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("evaluation", words.Evaluation),
     ("analyses", words.Analyses),
     ("reproduction", words.Reproduction),
+    ("explanation", words.Explanation),
     ("reporting", words.Reporting),
     ("leakage", words.Leakage),
     ("leakage.waive.<n>", words.Waiver),

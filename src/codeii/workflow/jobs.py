@@ -36,6 +36,7 @@ def all_jobs(declared: Params) -> list[Job]:
         jobs += [run_jobs.predict_job(params, name, model) for model in experiment.models]
         jobs += [run_jobs.evaluate_job(params, name, model) for model in experiment.models]
         jobs += [run_jobs.analyse_job(params, name, model) for model in experiment.models]
+        jobs += run_jobs.explain_jobs(params, name)
         for model in experiment.models:
             jobs += [run_jobs.submit_job(params, name, model, source) for source in experiment.predict]
         jobs.append(run_jobs.track_job(params, name))

@@ -59,6 +59,8 @@ def check_params(values: Mapping[str, Any]) -> Params:
     _check_waivers(params)
     for metric in params.evaluation.metrics:
         check_name("evaluation.metrics", metric, names_in("evaluation/metrics"))
+    for name in params.explanation.experiments:
+        check_name("explanation.experiments", name, list(params.experiments))
     for metric in params.analyses.metrics:
         check_name("analyses.metrics", metric, metrics_of_one_class())
     for table in params.reporting.tables:

@@ -54,10 +54,19 @@ def model_settings(name: str) -> type[BaseModel]:
     return settings
 
 
+def docstring(folder: str, name: str) -> str:
+    """The docstring of a figure's or table's file, which is its caption."""
+    return ast.get_docstring(_tree_of(PACKAGE / folder / f"{name}.py")) or ""
+
+
 def docstring_hash(folder: str, name: str) -> str:
-    """Hash of the docstring of a figure's or table's file, which is its caption."""
-    text = ast.get_docstring(_tree_of(PACKAGE / folder / f"{name}.py")) or ""
-    return hashlib.sha256(text.encode()).hexdigest()
+    """Hash of that docstring."""
+    return hashlib.sha256(docstring(folder, name).encode()).hexdigest()
+
+
+def section_of(folder: str, name: str) -> str:
+    """The `SECTION` of a figure's or table's file: where it stands on the page."""
+    return str(_literal(PACKAGE / folder / f"{name}.py", "SECTION") or "Others")
 
 
 @cache

@@ -13,6 +13,7 @@ from codeii.schema.recipe import Recipe
 from codeii.workflow.job import Job
 from codeii.workflow.jobs import all_jobs
 from codeii.workflow.load import check_params
+from codeii.workflow.plugins import docstring, section_of
 
 ROOT = Path(__file__).parents[3]
 Lookup = Callable[[Any], Any]
@@ -72,6 +73,14 @@ class Study:
         return lambda wildcards: " ".join(
             f"--{role} {' '.join(paths)}" for role, paths in self.job(rule, dict(wildcards)).inputs.items() if paths
         )
+
+    def caption(self, rule: str) -> Lookup:
+        """Params function of a table or figure: the docstring of its file, for Snakemake's own report."""
+        return lambda wildcards: docstring(f"reporting/{rule}s", wildcards.name)
+
+    def section(self, rule: str) -> Lookup:
+        """Category function of a table or figure in Snakemake's own report: its section of the page."""
+        return lambda wildcards: section_of(f"reporting/{rule}s", wildcards.name)
 
     def initial_checkpoint(self, wildcards: Any) -> str:
         """Params function of `train`: the flag that names the checkpoint to start from, or nothing."""

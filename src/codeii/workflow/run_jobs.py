@@ -106,6 +106,31 @@ def analyse_job(params: Params, name: str, model: str) -> Job:
     return Job("analyse", "analyses", wildcards, f"results/analyses/{name}/{model}", inputs, settings, code)
 
 
+def explain_jobs(params: Params, name: str) -> list[Job]:
+    """What an experiment's networks got wrong, and on which samples they rested; nothing where it is not asked for."""
+    experiment = params.experiments[name]
+    if name not in params.explanation.experiments:
+        return []
+    return [_explain_job(params, name, model, experiment) for model in experiment.models]
+
+
+def _explain_job(params: Params, name: str, model: str, experiment: Experiment) -> Job:
+    most = max(experiment.amounts)
+    runs = [run for run in runs_of(name, experiment, model) if (run.fraction, run.per_class) == most]
+    chosen = next(run for run in runs if run.start == experiment.starts[-1])
+    inputs = {
+        "checkpoint": [f"results/runs/{chosen.path}/manifest.json"],
+        "tensors": [tensors_manifest(params, experiment)],
+        "targets": [targets_manifest(experiment)],
+        "scores": [f"results/scores/{name}/{model}/manifest.json"],
+    }
+    explanation = params.explanation.model_dump(exclude={"experiments"})
+    settings = {"explanation": explanation, "threads": params.recipes[experiment.recipe].threads}
+    code = code_fingerprint("codeii.prediction.explain", f"codeii.models.{model}")
+    wildcards = {"experiment": name, "model": model}
+    return Job("explain", "explanations", wildcards, f"results/explanations/{name}/{model}", inputs, settings, code)
+
+
 def compare_job(params: Params, task: str, experiments: Mapping[str, Experiment]) -> Job:
     """What tells apart all that was trained for a task; experiments : those of the task that are run."""
     pairs = [(name, model) for name, experiment in experiments.items() for model in experiment.models]

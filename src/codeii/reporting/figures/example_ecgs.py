@@ -29,7 +29,7 @@ def draw(study: Study) -> Picture:
     chosen = dict.fromkeys(_chosen(stores))
     drawings = [_drawing(study, stores[name], name, statement, row) for name, statement, row in chosen]
     svg = stacked([ecg_svg(*drawing) for drawing in drawings])
-    return Picture(svg, _png([ecg_pixels(*drawing) for drawing in drawings]))
+    return Picture(svg, png_of([ecg_pixels(*drawing) for drawing in drawings]))
 
 
 def _chosen(stores: dict[str, RecordStore]) -> list[tuple[str, str, int]]:
@@ -81,7 +81,8 @@ def stacked(svgs: list[str]) -> str:
     return f'<svg xmlns="http://www.w3.org/2000/svg" {head}>{"".join(inner)}</svg>\n'
 
 
-def _png(pictures: list[np.ndarray]) -> bytes:
+def png_of(pictures: list[np.ndarray]) -> bytes:
+    """One PNG with the given pictures below one another, on white."""
     from matplotlib.image import imsave
 
     width = max(picture.shape[1] for picture in pictures)

@@ -2,7 +2,7 @@
 
 Differences are of macro AUROC, paired on the same test exams and resamples; a claim is reproduced where every interval
 named lies above 0 and nothing it needs was left out, and differs where one lies below. Of the paper its abstract is
-known to us and no table of results, so no number of it is compared. `codeii gate` ends with 5 where something differs.
+known to us and no table of results, so no number of it is compared. codeii gate ends with 5 where something differs.
 """
 
 import pandas as pd

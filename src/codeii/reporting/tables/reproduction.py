@@ -1,7 +1,7 @@
 """Published numbers: what others report on the same tasks, and whether this study finds the same.
 
 The mean over seeds counts as the published value where its interval lies within the margin of settings
-`reproduction.equivalence_margin` (two one-sided tests, Schuirmann 1987), and differs where it lies outside; published
+reproduction.equivalence_margin (two one-sided tests, Schuirmann 1987), and differs where it lies outside; published
 values are taken as exact. Numbers of another release, split, class count or protocol are not comparable, and say in
 what; nor is anything made from synthetic data, of which no number is shown here. The file has every line.
 """
