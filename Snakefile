@@ -33,4 +33,4 @@ rule all:
         report="results/published/report.html",
         audits=study.manifests("audit"),
         submissions=study.manifests("submit"),
-        tracking=study.manifests("track"),
+        tracking=study.manifests("track", "track_page"),
