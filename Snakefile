@@ -35,4 +35,4 @@ rule all:
         documents=study.manifests("documents"),
         audits=study.manifests("audit"),
         submissions=study.manifests("submit"),
-        tracking=study.manifests("track"),
+        tracking=study.manifests("track", "track_page"),

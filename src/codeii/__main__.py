@@ -174,6 +174,9 @@ def _for_runs(add: Add) -> None:
     command = _command(add, verbs.tracking_store, "codeii tracking_store --settings '{...}' --out results/tracking")
     _settings_and_out(command)
     _for_track(add)
+    command = _job(add, verbs.track_page, "codeii track_page --report results/published/manifest.json --parts T... ...")
+    _manifests(command, "report")
+    _manifests(command, "parts", many=True)
 
 
 def _for_submit(add: Add) -> None:

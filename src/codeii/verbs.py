@@ -240,6 +240,13 @@ def track(args: Arguments) -> None:
     track(args.runs, args.scores, args.settings, args.code, args.out, args.scratch)
 
 
+def track_page(args: Arguments) -> None:
+    """Mirror the finished page, its tables and figures into MLflow."""
+    from codeii.tracking.page import track_page
+
+    track_page(args.report, args.parts, args.settings, args.code, args.out)
+
+
 def _follow(args: Arguments) -> None:
     """Until Ctrl-C or SIGTERM."""
     import signal

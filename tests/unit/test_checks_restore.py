@@ -5,13 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from codeii.artifacts.manifest import write_manifest
 from codeii.artifacts.raw_archive import write_raw_archive
 from codeii.checks import restore, scheduler
 from codeii.checks.hashes import Hashes
-from codeii.checks.restore import look_at
+from codeii.checks.restore import WITHOUT, look_at
+from codeii.checks.verify import ALL
 from codeii.workflow.job import Job
+from codeii.workflow.jobs import all_jobs
+from codeii.workflow.load import load_params
 
 
 @pytest.fixture(autouse=True)
@@ -141,3 +145,15 @@ def test_snakemakes_refusal_comes_with_its_words(here: Path) -> None:
     (here / "broken.yaml").write_text("sources: 3\n")
     with pytest.raises(ValueError, match=r"Snakemake ended with 1:[\s\S]*params.yaml is not usable"):
         scheduler.touch(["x"], [here / "broken.yaml"])
+
+
+def test_every_kind_of_artefact_is_verified_missed_when_absent_and_kept_by_dvc() -> None:
+    root = Path(__file__).parents[2]
+    jobs = all_jobs(load_params([root / "params.yaml"]))
+    kinds = {job.kind for job in jobs}
+    assert kinds - {"tracking"} <= set(ALL) and kinds <= set(WITHOUT)
+    stages = yaml.safe_load((root / "dvc.yaml").read_text())["stages"].values()
+    kept = {
+        path for stage in stages for out in stage.get("outs", []) for path in ([out] if isinstance(out, str) else out)
+    }
+    assert not [job.folder for job in jobs if not any(Path(job.folder).is_relative_to(path) for path in kept)]

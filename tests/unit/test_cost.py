@@ -167,7 +167,7 @@ def test_plan_says_it_under_the_table(capsys: pytest.CaptureFixture[str]) -> Non
     params = ["--params", str(ROOT / "params.yaml"), str(ROOT / "config/paper.yaml")]
     assert main(["plan", *params, "--records-per-second", "1000"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[lines.index("385 jobs to run, about ? on 2 cores") + 1].startswith("training: at most ")
+    assert lines[lines.index("389 jobs to run, about ? on 2 cores") + 1].startswith("training: at most ")
     with pytest.raises(SystemExit, match="2"):
         main(["plan", *params, "--records-per-second", "0"])
 

@@ -11,7 +11,9 @@ import pytest
 from tests.tracked import LOSSES, STUDY, URI, finished_run, folder_of, run_stub, scores_of, settings_of
 
 from codeii.artifacts.checkpoint import probe_input, read_checkpoint
+from codeii.artifacts.manifest import write_manifest
 from codeii.tracking.epochs import Epoch, finished, metrics_of, tags_of, told
+from codeii.tracking.page import track_page
 from codeii.tracking.processes import is_dead
 from codeii.tracking.registry import CHAMPION, LOSS, MAKER, TARGETS, best_of
 from codeii.tracking.run import prepare_store, track
@@ -122,6 +124,53 @@ def test_the_parent_shows_the_loss_curves(client: "MlflowClient", tmp_path: Path
     parent = runs_of(client)["transfer"].info.run_id
     picture = Path(client.download_artifacts(parent, "loss_curves.png", str(tmp_path)))
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_parent_shows_the_scores_with_their_intervals(client: "MlflowClient", tmp_path: Path) -> None:
+    parent = runs_of(client)["transfer"].info.run_id
+    file = Path(client.download_artifacts(parent, "scores/resnet1d/scores.csv", str(tmp_path)))
+    assert file.read_bytes() == Path("results/scores/transfer/resnet1d/scores.csv").read_bytes()
+
+
+def a_page(folder: Path, text: str) -> tuple[Path, list[Path]]:
+    """Manifests of a report and of the table on it."""
+    made: dict[str, Any] = {"settings": {}, "code": "c", "inputs": [], "facts": {}, "synthetic": True}
+    table = folder / "tables/headline"
+    for path, words in ((folder / "report.html", text), (folder / "metrics.json", '{"a.auroc": 0.75}')):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(words)
+    table.mkdir(parents=True, exist_ok=True)
+    (table / "table.csv").write_text("x\n1\n")
+    (table / "table.html").write_text("<p>")
+    parts = [write_manifest(table, "table", files=["table.csv", "table.html"], **made)]
+    return write_manifest(folder, "report", files=["report.html", "metrics.json"], **made), parts
+
+
+def test_the_page_is_logged_once_and_a_changed_page_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from mlflow.tracking import MlflowClient
+
+    monkeypatch.chdir(tmp_path)
+    folder, settings = Path("results/tracking/the-page"), {"uri": URI, "study": STUDY}
+    prepare_store({"uri": URI}, folder.parent)
+    for text in ("one", "one", "two"):
+        track_page(*a_page(Path("results/published"), text), settings, "c", folder, 0.0)
+        assert json.loads((folder / "tracked.json").read_text()) == {"logged": True}
+    client = MlflowClient(f"sqlite:///{tmp_path}/results/tracking/mlflow.db")
+    experiment = client.get_experiment_by_name(STUDY)
+    runs = client.search_runs([experiment.experiment_id], order_by=["attributes.start_time ASC"])
+    assert [run.info.status for run in runs] == ["FINISHED"] * 2
+    pages = [client.download_artifacts(run.info.run_id, "report.html", str(tmp_path)) for run in runs]
+    assert Path(pages[-1]).read_text() == "two"
+    assert runs[0].data.metrics == {"a.auroc": 0.75} and runs[0].data.tags["codeii.synthetic"] == "true"
+    files = [file.path for file in client.list_artifacts(runs[0].info.run_id, "tables/headline")]
+    assert files == ["tables/headline/table.csv"]
+    Path("gone").write_text("in the way")
+    nowhere = {"uri": "sqlite:///gone/mlflow.db", "study": STUDY}
+    track_page(*a_page(Path("results/published"), "three"), nowhere, "c", folder, 0.0)
+    assert json.loads((folder / "tracked.json").read_text())["not_logged"]
+    assert "--forcerun track_page" in capsys.readouterr().err
 
 
 def test_the_best_run_is_registered_under_its_task_and_loads_without_pickle(

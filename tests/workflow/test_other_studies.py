@@ -25,7 +25,7 @@ FULL = {
 
 @pytest.mark.parametrize(
     ("declared", "sources", "train", "total"),
-    [({}, 3, 202, 389), (OPEN, 5, 367, 603), (FULL, 5, 367, 843)],
+    [({}, 3, 202, 391), (OPEN, 5, 367, 605), (FULL, 5, 367, 845)],
     ids=["awaiting CODE-II", "CODE-II-open declared", "CODE-II in full declared"],
 )
 def test_a_dry_run_at_full_size_has_the_known_number_of_jobs(

@@ -25,8 +25,9 @@ from tests.workflow.test_restore import WEIGHTS, flip
 pytestmark = pytest.mark.study
 
 # What a reader of the results wants: no raw data, nothing made of it but networks and what they say.
+JUDGED = ("scores", "comparisons", "analyses", "explanations", "verdicts")
 RESULTS = [
-    f"results/{name}" for name in ("audit", "runs", "predictions", "submissions", "scores", "published", "tracking")
+    f"results/{name}" for name in ("audit", "runs", "predictions", "submissions", *JUDGED, "published", "tracking")
 ]
 SCORES = "results/scores/ptbxl_superdiagnostic/resnet1d/scores.csv"
 

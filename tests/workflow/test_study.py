@@ -83,8 +83,8 @@ def test_a_model_edit_lists_exactly_its_runs_and_what_follows(finished: Checkout
         planned = finished.planned()
     assert planned.pop("train") == 2 + 4 + 4 + 4
     assert planned.pop("predict") == 4
-    after = {"evaluate", "analyse", "compare", "explain", "reproduce", "submit", "track", "table", "figure", "report"}
-    after |= {"results", "documents"}
+    after = {"evaluate", "analyse", "compare", "explain", "reproduce", "submit", "table", "figure", "report"}
+    after |= {"track", "track_page", "results", "documents"}
     assert set(planned) <= after
 
 
@@ -98,14 +98,14 @@ def test_a_recipe_edit_lists_only_the_runs_of_that_recipe(finished: Checkout) ->
 def test_a_table_edit_lists_the_table_and_the_report(finished: Checkout) -> None:
     table = finished.folder / "src/codeii/reporting/tables/runs.py"
     with edited(table, "NEEDS = ", "REMARK = 1\nNEEDS = "):
-        assert finished.planned() == {"table": 1, "report": 1}
+        assert finished.planned() == {"table": 1, "report": 1, "track_page": 1}
 
 
 def test_a_caption_edit_lists_the_table_too(finished: Checkout) -> None:
     table = finished.folder / "src/codeii/reporting/tables/runs.py"
     first = table.read_text().splitlines()[0]
     with edited(table, first, first + " Another word"):
-        assert finished.planned() == {"table": 1, "report": 1}
+        assert finished.planned() == {"table": 1, "report": 1, "track_page": 1}
         assert "caption_sha256" in finished.run("codeii", "verify", expect=4)
 
 
@@ -184,7 +184,7 @@ def test_every_run_is_in_the_tracker_once(finished: Checkout) -> None:
         "print(len(r), sum('mlflow.parentRunId' in x.data.tags for x in r), {x.info.status for x in r},"
         " sorted(m.name for m in c.search_registered_models()))"
     )
-    assert "18 14 {'FINISHED'} ['code_ii', 'cpsc2018', 'ptbxl_superdiagnostic']" in finished.run("python", "-c", code)
+    assert "19 14 {'FINISHED'} ['code_ii', 'cpsc2018', 'ptbxl_superdiagnostic']" in finished.run("python", "-c", code)
 
 
 def test_a_lost_shard_is_one_shard_redone(finished: Checkout) -> None:

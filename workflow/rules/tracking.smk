@@ -40,3 +40,29 @@ rule track:
         " --settings {params.settings:q} --code {params.code}"
         " --scratch scratch/{wildcards.experiment}"
         " --out results/tracking/{wildcards.experiment} &> {log}"
+
+
+rule track_page:
+    input:
+        ready=ancient("results/tracking/ready.json"),
+        report=study.inputs("track_page", "report"),
+        parts=study.inputs("track_page", "parts"),
+    output:
+        manifest="results/tracking/the-page/manifest.json",
+        tracked="results/tracking/the-page/tracked.json",
+    log:
+        "logs/track_page.log",
+    benchmark:
+        "logs/benchmarks/track_page/all.tsv"
+    priority: -1
+    conda:
+        "../../envs/study.yaml"
+    params:
+        settings=study.settings("track_page"),
+        code=study.code("track_page"),
+    message:
+        "Logging the page to MLflow"
+    shell:
+        "python -m codeii track_page --report {input.report} --parts {input.parts}"
+        " --settings {params.settings:q} --code {params.code}"
+        " --out results/tracking/the-page &> {log}"

@@ -37,6 +37,7 @@ STAGES = {
     "reproduce": "evaluation",
     "submit": "submission",
     "track": "tracking",
+    "track_page": "tracking",
     "table": "report",
     "figure": "report",
     "report": "report",

@@ -18,12 +18,13 @@ from codeii.workflow.jobs import all_jobs
 
 LEAKAGE = ("descriptors", "duplicates", "leakage")
 DATA = ("raw", "record_shard", "records", "audit", "tensor_shard", "tensors", "targets", *LEAKAGE)
+JUDGED = ("scores", "comparisons", "analyses", "explanations", "verdicts")
 # What each stage of dvc.yaml ends with.
 STAGES = {
     "raw": ("raw",),
     "tensors": DATA,
     "runs": (*DATA, "checkpoint", "prediction_set", "submission"),
-    "scores": (*DATA, "checkpoint", "prediction_set", "submission", "scores"),
+    "scores": (*DATA, "checkpoint", "prediction_set", "submission", *JUDGED),
 }
 ALL = (*STAGES["scores"], "table", "figure", "report", "results", "documents")
 

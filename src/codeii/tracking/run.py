@@ -15,7 +15,7 @@ from codeii.artifacts import events
 from codeii.artifacts.atomic import write_json
 from codeii.artifacts.checkpoint import Checkpoint, read_checkpoint
 from codeii.artifacts.manifest import NAME, sha256_of, write_manifest
-from codeii.artifacts.scores import read_scores
+from codeii.artifacts.scores import SCORES, read_scores
 from codeii.schema.amounts import AMOUNT
 from codeii.schema.progress import progress
 from codeii.tracking.epochs import Epoch, finished, milliseconds, told
@@ -90,7 +90,7 @@ def track(
     """
     table = _macro_scores(scores)
     ended = [_finished(path, table, scratch) for path in progress(runs, len(runs), f"track {settings['experiment']}")]
-    registered, said = patiently(lambda: _mirror(ended, settings, folder.parent), seconds)
+    registered, said = patiently(lambda: _mirror(ended, scores, settings, folder.parent), seconds)
     facts: dict[str, Any] = {"runs": len(runs), "registered": sorted(registered or ())}
     if registered is None:
         facts |= {"runs": 0, "not_logged": said}
@@ -109,7 +109,7 @@ def track(
     )
 
 
-def _mirror(ended: list[Finished], settings: Mapping[str, Any], folder: Path) -> set[str]:
+def _mirror(ended: list[Finished], scores: list[Path], settings: Mapping[str, Any], folder: Path) -> set[str]:
     """Log everything; what is there already stays as it is. Returns the names of the registered models."""
     store = open_store(settings["uri"], settings["study"], folder)
     close_dead(store)
@@ -122,6 +122,8 @@ def _mirror(ended: list[Finished], settings: Mapping[str, Any], folder: Path) ->
     }
     curves = {name_of(run.settings): run.epochs for run in ended}
     store.client.log_figure(parent, loss_curves(curves, ended[0].checkpoint.manifest.synthetic), "loss_curves.png")
+    for path in scores:
+        store.client.log_artifact(parent, str(path.parent / SCORES), f"scores/{path.parent.name}")
     store.client.set_terminated(parent, "FINISHED")
     return names
 

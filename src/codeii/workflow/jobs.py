@@ -44,7 +44,8 @@ def all_jobs(declared: Params) -> list[Job]:
         of_task = {name: experiment for name, experiment in experiments.items() if experiment.task == task}
         jobs.append(run_jobs.compare_job(params, task, of_task))
     jobs.append(reproduce_job(declared, jobs))
-    return [*jobs, *run_jobs.published_jobs(declared, jobs), *document_jobs(declared, jobs)]
+    published = run_jobs.published_jobs(declared, jobs)
+    return [*jobs, *published, *document_jobs(declared, jobs), run_jobs.track_page_job(declared, published)]
 
 
 def _weights_of(params: Params, experiments: dict[str, Experiment]) -> list[str]:

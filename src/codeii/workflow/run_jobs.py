@@ -185,6 +185,17 @@ def track_job(params: Params, name: str) -> Job:
     return Job("track", "tracking", {"experiment": name}, f"results/tracking/{name}", inputs, settings, code)
 
 
+def track_page_job(params: Params, published: list[Job]) -> Job:
+    """The mirror of the page in MLflow; published : the tables, the figures and the report."""
+    inputs = {
+        "report": [job.manifest for job in published if job.rule == "report"],
+        "parts": [job.manifest for job in published if job.rule in ("table", "figure")],
+    }
+    settings = {"study": params.study, **params.tracking.model_dump()}
+    code = code_fingerprint("codeii.tracking.page")
+    return Job("track_page", "tracking", {}, "results/tracking/the-page", inputs, settings, code)
+
+
 def published_jobs(params: Params, jobs: list[Job]) -> list[Job]:
     """Tables and figures, and the report that shows them; jobs : all that they may be made from."""
     of_rule = {rule: need for need, (rule, _) in MADE_BY.items()}
