@@ -156,6 +156,32 @@ def test_a_narrow_screen_scrolls_tables_and_not_the_page(browser: Browser, page_
     page.close()
 
 
+def test_calipers_measure_time_and_voltage_with_the_mouse(opened: tuple[Page, Seen]) -> None:
+    page, _ = opened
+    picture = page.locator("#figure-example_ecgs img")
+    picture.evaluate("(image) => image.scrollIntoView()")
+    edge = picture.bounding_box()
+    assert edge is not None
+    scale = edge["width"] / float(picture.get_attribute("data-mm") or "nan")  # pixels of a millimetre
+    x, y = edge["x"] + 100, edge["y"] + 60
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 20 * scale, y + 5 * scale, steps=4)  # 20 mm are 0.8 s, 5 mm are 0.5 mV
+    page.mouse.up()
+    said = page.inner_text("#figure-example_ecgs output")
+    found = [float(number) for number in re.findall(r"[\d.]+", said)]
+    assert found == [pytest.approx(800, abs=8), pytest.approx(75, abs=1), pytest.approx(0.5, abs=0.02)], said
+
+
+def test_calipers_measure_with_the_keyboard_alone(opened: tuple[Page, Seen]) -> None:
+    page, _ = opened
+    page.focus("#figure-example_ecgs .paper")
+    for key in ["ArrowRight"] * 10 + ["Shift+ArrowLeft"] * 2 + ["ArrowUp"] * 4:
+        page.keyboard.press(key)  # half a millimetre each: 6 mm and 2 mm
+    assert page.inner_text("#figure-example_ecgs output") == "240 ms, 250 per minute, 0.20 mV"
+    assert page.locator("#figure-example_ecgs .caliper").is_visible()
+
+
 def test_print_has_no_controls_and_opens_what_is_folded(opened: tuple[Page, Seen]) -> None:
     page, _ = opened
     page.evaluate("dispatchEvent(new Event('beforeprint'))")

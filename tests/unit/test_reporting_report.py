@@ -95,7 +95,8 @@ def test_the_page_fetches_nothing_and_runs_its_own_script_alone(tmp_path):
     (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
     allowed = b64encode(sha256(script.encode()).digest()).decode()
     assert f"script-src 'sha256-{allowed}'\"" in page
-    assert script == (Path(report.__file__).parent / "report.js").read_text()
+    folder = Path(report.__file__).parent
+    assert script == (folder / "report.js").read_text() + (folder / "calipers.js").read_text()
     assert "url(" not in page and "@import" not in page
     assert "default-src 'none'" in page
 

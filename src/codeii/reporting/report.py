@@ -2,6 +2,7 @@
 
 import csv
 import math
+import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ SECTIONS = (
     *("Claims", "Results", "Transfer", "Fewer labels", "Pretraining", "Comparisons", "Classes"),
     *("Calibration", "Subgroups", "Failures", "Data", "Runs"),
 )
+SCRIPTS = ("report.js", "calipers.js")
 LARGEST_SVG = 700_000  # bytes; a larger figure goes into the page as its PNG where that is smaller
 SHORT = 12  # hex digits of a hash that are shown
 
@@ -39,6 +41,7 @@ class Shown:
     html: str
     image: str  # data URI; "" for a table
     title: str
+    paper_mm: float = 0.0  # width of a picture drawn to scale on millimetre paper; 0 of any other
 
 
 def make_report(inputs: Inputs, settings: Mapping[str, Any], code: str, folder: Path) -> None:
@@ -79,7 +82,7 @@ def _page(
 ) -> str:
     """The page as HTML; every value but the finished fragments is escaped on the way in."""
     template = templates().get_template("report.html.j2")
-    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
+    script = "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS)
     return template.render(
         title=settings["study"],
         warning=warning,
@@ -157,7 +160,15 @@ def _table(path: Path, manifest: Manifest) -> Shown:
 def _figure(path: Path, manifest: Manifest) -> Shown:
     facts = manifest.facts
     caption = (path.parent / CAPTION).read_text(encoding="utf-8")
-    return Shown(facts["name"], facts["section"], caption, image_uri(path.parent), facts["title"])
+    picture = image_uri(path.parent), facts["title"], paper_mm(path.parent)
+    return Shown(facts["name"], facts["section"], caption, *picture)
+
+
+def paper_mm(folder: Path) -> float:
+    """Width in millimetres of a figure whose SVG is drawn to scale, as tracings are; 0 of any other."""
+    with (folder / FIGURE_SVG).open(encoding="utf-8") as file:
+        found = re.search(r'<svg [^>]*width="([\d.]+)mm"', file.read(1000))
+    return float(found[1]) if found else 0.0
 
 
 def image_uri(folder: Path) -> str:
