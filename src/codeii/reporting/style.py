@@ -97,6 +97,7 @@ def picture(figure: Figure, warning: str) -> Picture:
     vectors, pixels = BytesIO(), BytesIO()
     nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
     figure.savefig(vectors, format="svg", metadata=nothing)
+    figure.set_layout_engine("none")  # both have the places that were found once
     figure.savefig(pixels, format="png", dpi=PNG_DPI, metadata={"Software": None})
     return Picture(vectors.getvalue().decode("utf-8"), pixels.getvalue())
 
