@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -146,6 +147,18 @@ def a_page(folder: Path, text: str) -> tuple[Path, list[Path]]:
     return write_manifest(folder, "report", files=["report.html", "metrics.json"], **made), parts
 
 
+@pytest.fixture
+def addresses_kept() -> Iterator[None]:
+    """MLflow remembers the last store it was given, for the whole process: give it back the one of the other tests."""
+    import mlflow
+
+    kept = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+    yield
+    mlflow.set_tracking_uri(kept[0])
+    mlflow.set_registry_uri(kept[1])
+
+
+@pytest.mark.usefixtures("tracked", "addresses_kept")
 def test_the_page_is_logged_once_and_a_changed_page_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

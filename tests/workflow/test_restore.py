@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import shutil
 from pathlib import Path
 
@@ -102,9 +103,9 @@ def test_a_part_is_restored_as_far_as_it_goes(pulled: Checkout) -> None:
     output = pulled.run("codeii", "restore")
     assert "not here: data/raw/code_ii_open/2026-twin" in output
     assert "nothing can be trained or predicted again" in output
-    assert "snakemake would now make what is not here, and what follows from it: 14 train" in output
+    assert re.search(r"snakemake would now make what is not here, and what follows from it: .*\b14 train\b", output)
     target = output.strip().rsplit(" ", 1)[1]
-    assert target == "results/published/manifest.json"
+    assert target == "results/published/documents/manifest.json"
     scores = "results/scores/cpsc2018_few_shot/resnet1d/manifest.json"
     assert "Nothing to be done" in pulled.snakemake("-n", "--", target, "results/published/report.html", scores)
     shutil.rmtree(pulled.folder / "results")
