@@ -19,10 +19,10 @@ from tests.contracts.test_figures_and_tables import EVERY, HOSTILE, made_up_stud
 from codeii.reporting.report import make_report
 
 UNFOLD = "document.querySelectorAll('details').forEach((one) => { one.open = true; })"
-FIVE_ROWS = """() => {
-  const rows = document.querySelector('#table-runs table').tBodies[0].rows;
-  const texts = ['\\u22120.2', '1,000', '+0.5', 'not run', '12'];
-  texts.forEach((text, at) => { rows[at].cells[0].textContent = text; });
+# The first column of a table, made of the texts given and of nothing else.
+COLUMN = """(texts) => {
+  const body = document.querySelector('#table-runs table').tBodies[0];
+  [...body.rows].forEach((row, at) => { row.cells[0].textContent = texts[at] ?? ''; });
 }"""
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here (apt-get install chromium)")
@@ -129,14 +129,48 @@ def test_a_table_is_sorted_by_the_keyboard_and_back(opened: tuple[Page, Seen]) -
     assert orders[2] == (None, before)
 
 
-def test_numbers_are_sorted_as_numbers(opened: tuple[Page, Seen]) -> None:
+NUMBERS = ["\u22120.2", "1,000", "+0.5", "not run", "12", "not evaluable (3 of 9)"]
+NAMES = ["xresnet1d101", "code15", "cpsc2018", "ECG-FM", "not run", "code_ii"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "rising", "falling"),
+    [
+        (
+            NUMBERS,
+            ["\u22120.2", "+0.5", "12", "1,000", "not run", "not evaluable (3 of 9)"],
+            ["1,000", "12", "+0.5", "\u22120.2", "not run", "not evaluable (3 of 9)"],
+        ),
+        (
+            NAMES,
+            ["code_ii", "code15", "cpsc2018", "ECG-FM", "not run", "xresnet1d101"],
+            ["xresnet1d101", "not run", "ECG-FM", "cpsc2018", "code15", "code_ii"],
+        ),
+    ],
+    ids=["numbers", "names with digits"],
+)
+def test_columns_are_sorted_by_what_they_hold_and_gaps_stay_below(
+    opened: tuple[Page, Seen], texts: list[str], rising: list[str], falling: list[str]
+) -> None:
     page, _ = opened
     page.evaluate(UNFOLD)
-    page.evaluate(FIVE_ROWS)
-    page.locator("#table-runs th button").first.click()
-    found = page.locator("#table-runs table tbody tr td:nth-child(1)").all_inner_texts()
-    kept = [text for text in found if text in ("\u22120.2", "1,000", "+0.5", "not run", "12")]
-    assert kept == ["\u22120.2", "+0.5", "12", "1,000", "not run"]
+    page.evaluate(COLUMN, texts)
+    for expected in (rising, falling):
+        page.locator("#table-runs th button").first.click()
+        found = page.locator("#table-runs table tbody tr td:nth-child(1)").all_text_contents()
+        assert found[: len(expected)] == expected and set(found[len(expected) :]) <= {""}
+
+
+def test_sentences_have_room(opened: tuple[Page, Seen]) -> None:
+    page, _ = opened
+    height = """(name) => {
+      const row = document.querySelector('#table-headline table').tBodies[0].rows[0];
+      const cell = row.cells[row.cells.length - 1];
+      cell.className = name;
+      cell.textContent = 'words of a protocol '.repeat(10);
+      return row.offsetHeight;
+    }"""
+    assert page.evaluate(height, "prose") < 100 < page.evaluate(height, "")
 
 
 def test_the_theme_is_switched_by_a_button_that_says_where_it_leads(opened: tuple[Page, Seen]) -> None:

@@ -49,6 +49,13 @@ def test_columns_of_numbers_are_told_from_columns_of_words():
     assert not numeric(["2 wrong length, 3 flat"]) and not numeric(["", "not run"]) and not numeric(["12lead"])
 
 
+def test_sentences_are_told_from_names_and_from_reasons_in_place_of_a_number():
+    reason = "not run: " + "the weights of this encoder are published by others and are not here " * 2
+    shown = pd.DataFrame({"Name": ["a"] * 2, "Protocol": ["b", "folds by patient " * 6], "AUROC": ["0.9", reason]})
+    assert grid(Part("table", shown))["prose"] == [False, True, False]
+    assert grid(Part("table", shown.head(0)))["prose"] == [False] * 3
+
+
 def test_leading_cells_that_repeat_the_row_above_are_counted():
     shown = pd.DataFrame({"a": ["x", "x", "y"], "b": ["1", "2", "2"], "c": ["0", "0", "0"]})
     assert [again for _, again in grid(Part("table", shown))["rows"]] == [0, 1, 0]

@@ -15,6 +15,7 @@ _NUMBER = re.compile(
     rf"{_FIGURE}(\s?%|\sper\sclass| of {_FIGURE}|{_TO}{_FIGURE})?( \({_FIGURE}{_TO}{_FIGURE}\))?(, {_FIGURE} classes)?"
 )
 _WORDS_AMONG_NUMBERS = ("", "not run", "?")
+_PROSE = 80  # characters: a cell longer than this is read as sentences and needs a wide column
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,20 +80,27 @@ def title_and_caption(docstring: str) -> tuple[str, list[str]]:
 def grid(part: Part) -> dict[str, Any]:
     """What the template needs of a part: headings, which columns are numbers, rows of text.
 
-    `again` counts a row's leading cells that repeat the row above: they are shown pale.
+    `again` counts a row's leading cells that repeat the row above: they are shown pale. `prose` marks columns of
+    sentences, which are given room.
     """
     headings = [str(name) for name in part.shown.columns]
     rows = [[str(cell) for cell in row] for row in part.shown.itertuples(index=False, name=None)]
-    right = [numeric(column) for column in zip(*rows, strict=True)] if rows else [False] * len(headings)
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(headings)
     again = [_repeated(above, row) for above, row in zip([[], *rows[:-1]], rows, strict=True)] if rows else []
     return {
         "headings": headings,
-        "right": right,
+        "right": [numeric(column) for column in columns],
+        "prose": [_prose(column) for column in columns],
         "rows": list(zip(rows, again, strict=True)),
         "title": part.title,
         "note": part.note,
         "folded": part.folded,
     }
+
+
+def _prose(column: Sequence[str]) -> bool:
+    """Whether a column holds sentences; a reason why there is nothing is not one."""
+    return not numeric(column) and any(len(cell) > _PROSE and not cell.startswith("not ") for cell in column)
 
 
 def _repeated(above: Sequence[str], row: Sequence[str]) -> int:

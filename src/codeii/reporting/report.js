@@ -6,11 +6,20 @@
     return found ? Number(found[1]) : NaN;
   };
 
-  const compare = (left, right) => {
-    const [one, other] = [number(left), number(right)];
-    if (!Number.isNaN(one) && !Number.isNaN(other)) return one - other;
-    if (Number.isNaN(one) !== Number.isNaN(other)) return Number.isNaN(one) ? 1 : -1;
-    return left.localeCompare(right);
+  const BARE = /^[+\u2212-]?[\d,]*\.?\d+(\s?%)?$/;
+  const said = (text) => text !== "" && !text.startsWith("not ");
+  // A name with digits (code15, xresnet1d101) is a name: only a column of numbers is sorted as numbers.
+  const ofNumbers = (heading, texts) => heading.classList.contains("n")
+    || texts.filter((text) => BARE.test(text)).length > texts.filter(said).length / 2;
+
+  const compare = (left, right, numbers) => (numbers ? number(left) - number(right) : left.localeCompare(right, "en"));
+
+  // What is empty, and among numbers what is not one, stays below, whichever way a column is sorted.
+  const ordered = (rows, text, numbers, way) => {
+    const empty = (row) => text(row) === "" || (numbers && (!said(text(row)) || Number.isNaN(number(text(row)))));
+    const full = rows.filter((row) => !empty(row));
+    full.sort((one, other) => way * compare(text(one), text(other), numbers));
+    return [...full, ...rows.filter(empty)];
   };
 
   const sortable = (table) => {
@@ -26,10 +35,10 @@
         const next = { ascending: "descending", descending: "none" }[heading.getAttribute("aria-sort")] ?? "ascending";
         headings.forEach((other) => other.removeAttribute("aria-sort"));
         const text = (row) => row.cells[column].textContent.trim();
-        const rows = [...asMade];
+        let rows = asMade;
         if (next !== "none") {
           heading.setAttribute("aria-sort", next);
-          rows.sort((one, other) => (next === "ascending" ? 1 : -1) * compare(text(one), text(other)));
+          rows = ordered(asMade, text, ofNumbers(heading, asMade.map(text)), next === "ascending" ? 1 : -1);
         }
         table.classList.toggle("sorted", next !== "none");
         body.append(...rows);
